@@ -141,6 +141,7 @@ const ADVICE: Readonly<Record<AlikeCause, string>> = {
   stream: 'the server only streams: check baseUrl or the gateway, then resume',
   page: 'something before the server answers in its place: check baseUrl, then resume',
   timeout: 'raise timeoutSeconds or ask for less, then resume',
+  failure: 'wait until the vendor is well again, then resume',
 };
 
 /** For the batch's reason. @param answer the answer of the last of them, for people. */

@@ -23,7 +23,9 @@ export type AlikeCause =
   | 'stream'
   /** A success that is no answer at all: a page, nothing, half of one. It may pass by itself. */
   | 'page'
-  | 'timeout';
+  | 'timeout'
+  /** The vendor failed in a file's lines until the items had no attempt left. */
+  | 'failure';
 
 /** Causes that an item itself may be to blame for: it counts even after it was put back. */
 export const ITEMS_OWN: readonly AlikeCause[] = ['request', 'declined', 'incomplete'];
@@ -34,7 +36,7 @@ export type AlikeKey = `${AlikeCause}:${string}`;
 /** In a row, when nothing else is known. A cause that may pass gets the breaker's pause, and one try after it. */
 const FEW: Readonly<Record<AlikeCause, number>> = {
   ...{ blocked: 3, gone: 3, quota: 3, access: 3 },
-  ...{ request: 5, declined: 5, incomplete: 5, empty: 5, shape: 5, stream: 5, timeout: 5 },
+  ...{ request: 5, declined: 5, incomplete: 5, empty: 5, shape: 5, stream: 5, timeout: 5, failure: 5 },
   page: 6,
 };
 /** A row that chance brings about more rarely than this, at the share seen so far, is none of chance. */

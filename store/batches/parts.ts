@@ -282,16 +282,16 @@ export async function* partItems(
   }
 }
 
-/** What is known of items that a part holds: attempts so far, and how often they were put back. */
+/** Those of `seqs` that the batch has: attempts so far, and how often they were put back. */
 export async function triesOf(
   db: Pool,
-  part: Pick<BatchPart, 'batchId' | 'key'>,
+  part: Pick<BatchPart, 'batchId'>,
   seqs: readonly number[],
 ): Promise<ReadonlyMap<number, { readonly attempts: number; readonly putBack: PutBack | null }>> {
   const { rows } = await db.query<{ seq: number; attempts: number; putBack: PutBack | null }>(
     `select seq, attempts, ${PUT_BACK} from batch_items i
-     where batch_id = $1 and seq = any($2::int[]) and lease_owner = $3`,
-    [part.batchId, seqs, part.key],
+     where batch_id = $1 and seq = any($2::int[])`,
+    [part.batchId, seqs],
   );
   return new Map(rows.map(({ seq, attempts, putBack }) => [seq, { attempts, putBack }]));
 }

@@ -63,8 +63,20 @@ export function isMissing(error: unknown): boolean {
  */
 export function awaitsFiles(batch: VendorBatch): boolean {
   const { end, completed, failed, outputFileId, errorFileId } = batch;
-  if (end === null || end === 'failed' || outputFileId !== null) return false;
-  return completed > 0 || (failed > 0 && errorFileId === null);
+  if (end === null || outputFileId !== null) return false;
+  return completed > 0 || (end !== 'failed' && failed > 0 && errorFileId === null);
+}
+
+/**
+ * How many items the files that are still to be read ought to have a line of. Some vendors count a failed item as
+ * completed, too.
+ */
+export function itemsExpected(
+  part: Pick<BatchPart, 'total' | 'completed' | 'failed' | 'errorFileId' | 'outputRead'>,
+): number {
+  const { total, completed, failed, errorFileId, outputRead } = part;
+  const counted = completed + (errorFileId === null ? 0 : failed);
+  return (total > 0 ? Math.min(total, counted) : counted) - (outputRead ? completed : 0);
 }
 
 /** A vendor that is this late, ms, is no longer just slow to say that the time is over. */

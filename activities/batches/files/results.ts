@@ -35,7 +35,8 @@ interface Common {
 }
 
 export interface ResultsRead {
-  readonly lines: number;
+  /** Items that the file has a line of: of several lines for an item one counts, and none for a stranger's. */
+  readonly items: number;
   /** The verdict of a line that concerns the whole account, e.g. that a bill is open or a quota used up. */
   readonly hold: HoldVerdict | null;
   /** The reason of a line that concerns every item, e.g. that there is no such model. */
@@ -106,6 +107,8 @@ export class ResultReader {
   /** By item; others' answers in the same files decide whose they are. */
   private readonly common = new Map<number, Common>();
   private readonly usable = new Set<number>();
+  /** Of all files read so far. */
+  private readonly known = new Set<number>();
   private readonly alike = new Map<AlikeKey, AlikeItems>();
 
   constructor(
@@ -119,9 +122,15 @@ export class ResultReader {
    * came before is stored.
    */
   async read(part: BatchPart, { stream, hide }: ResultFile, lenient = false): Promise<ResultsRead> {
+    const known = new Set<number>();
     let lines = 0;
     let broken = 0;
     let strangers = 0;
+    const store = async (some: typeof chunk) => {
+      const found = await this.store(part, some);
+      for (const seq of found) known.add(seq);
+      strangers += some.filter(({ seq }) => !found.has(seq)).length;
+    };
     let chunk: { readonly seq: number; readonly result: BatchResult }[] = [];
     try {
       for await (const line of textLines(this.unbroken(stream))) {
@@ -136,13 +145,14 @@ export class ResultReader {
         if (seq === null) strangers++;
         else chunk.push({ seq, result: parsed.value });
         if (chunk.length < CHUNK) continue;
-        await this.store(part, chunk);
+        await store(chunk);
         chunk = [];
       }
     } finally {
       stream.destroy();
-      await this.store(part, chunk);
+      await store(chunk);
     }
+    for (const seq of known) this.known.add(seq);
     const ofAll = await this.settleCommon(part);
     const passing = [...this.passing.values()];
     for (let from = 0; from < passing.length; from += CHUNK) {
@@ -156,7 +166,12 @@ export class ResultReader {
     this.passing.clear();
     const refused = ofAll?.kind === 'gone' ? whatIsGone(ofAll) : null;
     const hold = this.hold ?? (ofAll === null || ofAll.kind === 'gone' ? null : ofAll);
-    return { lines, hold, refused, usable: this.usable.size };
+    return { items: known.size, hold, refused, usable: this.usable.size };
+  }
+
+  /** Items that the files read so far have a line of. */
+  get items(): number {
+    return this.known.size;
   }
 
   /**
@@ -205,21 +220,23 @@ export class ResultReader {
   private async store(
     part: BatchPart,
     chunk: readonly { readonly seq: number; readonly result: BatchResult }[],
-  ): Promise<void> {
-    if (chunk.length === 0) return;
+  ): Promise<ReadonlySet<number>> {
+    if (chunk.length === 0) return new Set();
     const seqs = chunk.map(({ seq }) => seq);
     const tries = await triesOf(this.deps.db, part, seqs);
     const now = Date.now();
     // One statement changes a row once: of several lines for an item an answer counts.
     const outcomes = new Map<number, ItemOutcome>();
     for (const { seq, result } of chunk) {
-      if (outcomes.get(seq)?.state === 'done') continue;
-      const { attempts = 0, putBack = null } = tries.get(seq) ?? {};
+      const tried = tries.get(seq);
+      if (tried === undefined || outcomes.get(seq)?.state === 'done') continue;
+      const { attempts, putBack } = tried;
       const outcome = this.noted(seq, putBack, this.outcome(seq, result, { attempts, putBack }, now));
       if (isPassing(outcome)) this.passing.set(seq, outcome);
       else outcomes.set(seq, outcome);
     }
     await storeOutcomes(this.deps.db, part.batchId, part.key, [...outcomes.values()]);
+    return new Set(tries.keys());
   }
 
   /** Counts what came of an item, and marks what others may have in common with it. */
@@ -299,7 +316,9 @@ export class ResultReader {
       }
       case 'server': {
         const waitMs = retryDelayMs(retry.server, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
-        return refused(waitMs, attempts + 1 < retry.server.attempts);
+        const judged = refused(waitMs, attempts + 1 < retry.server.attempts);
+        // The last attempt of many at once, and nothing but failures: that is the vendor's outage.
+        return judged.outcome.state === 'failed' ? { ...judged, alike: judged.alike ?? 'failure:' } : judged;
       }
       default:
         return refused(0, false);

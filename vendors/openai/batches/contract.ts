@@ -16,8 +16,7 @@ import type {
 import type { Parsed } from '../../http';
 import { withoutMark } from '../errors/fields';
 import { isPaymentWord } from '../errors/payment';
-import { statusOf, statusOfWord } from '../errors/status-words';
-import { readError } from '../errors/text';
+import { type ApiError, readError, readObject } from '../errors/text';
 import { idText, instantMs, shownText } from '../fields';
 
 /** The whole file is at fault, whoever sends it again. */
@@ -98,20 +97,13 @@ const traceSchema = z.object({
 const resultSchema = z.object({
   custom_id: z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().min(1)),
   response: z
-    .looseObject({
-      status_code: z.coerce.number().int().min(0).max(999).catch(0),
-      request_id: shownText,
-      body: z.unknown().optional(),
-    })
-    .nullish()
+    .preprocess(
+      (value) => (typeof value === 'string' ? readObject(value) : value),
+      z.looseObject({ request_id: shownText, body: z.unknown().optional() }).nullish(),
+    )
     .catch(null),
-  error: z
-    .union([
-      z.string().transform((message) => ({ code: null, type: null, message })),
-      z.object({ code: z.coerce.string().nullish().catch(null), type: word, message: word }),
-    ])
-    .nullish()
-    .catch(null),
+  error: z.unknown().optional(),
+  errors: z.unknown().optional(),
 });
 
 export function parseFile(body: string): Parsed<string> {
@@ -146,26 +138,47 @@ function unusableOf(record: unknown, problem: string): UnusableBatch {
 }
 
 export function parseBatchResult(line: string): Parsed<BatchResult> {
-  return parsed(resultSchema, line, ({ custom_id: customId, response, error }): BatchResult => {
-    const { status_code: status = 0, request_id, body } = response ?? {};
-    const requestId = clipMessage(request_id ?? '');
+  return parsed(resultSchema, line, ({ custom_id: customId, response, error, errors }): BatchResult => {
+    const status = statusIn(response ?? {});
+    const requestId = clipMessage(response?.request_id ?? '');
     // Some leave the envelope out: what would be its body stands in its place.
-    const answered = bodyText(body) ?? (isAnswer(response) ? bodyText(response) : null);
-    if (answered !== null) {
+    const answered = bodyText(response?.body) ?? (isAnswer(response) ? bodyText(response) : null);
+    if (answered !== null && status < 400) {
       return { customId, kind: 'answer', status: status === 0 ? 200 : status, requestId, body: answered };
     }
-    const code = error?.code || error?.type || 'no_answer';
-    const reason = clipMessage(error?.message || 'the line holds neither an answer nor an error');
-    if (code === 'batch_expired') return { customId, kind: 'expired', reason };
-    if (code === 'batch_cancelled') return { customId, kind: 'cancelled', reason };
-    // What it was refused with stands beside the answer, or in its place.
-    const named = status >= 400 ? status : (statusOf({ code }) ?? statusOfWord(code) ?? 0);
-    if (status >= 400 || (named >= 400 && named < 500)) {
-      const refusal = JSON.stringify({ error: { code: error?.code ?? null, message: error?.message ?? '' } });
-      return { customId, kind: 'answer', status: named, requestId, body: refusal };
+    // What it was refused with stands in the answer, beside it, or in its place.
+    const body = answered ?? JSON.stringify({ error: error ?? errors ?? null });
+    const said = readError(body, false);
+    const notRun = notRunIn(said);
+    if (notRun !== null) return { customId, kind: notRun, reason: clipMessage(said?.message ?? '') };
+    if (status < 400 && !saysAnything(said)) {
+      const reason = 'the line holds neither an answer nor an error';
+      return { customId, kind: 'error', code: 'no_answer', reason };
     }
-    return { customId, kind: 'error', code: clipMessage(code), reason };
+    // Judged as if the call had been answered so, for the words may speak of the whole account. Where neither a status nor
+    // the words say whose fault it is, it is the vendor's.
+    const named = status >= 400 ? status : (said?.status ?? 500);
+    return { customId, kind: 'answer', status: named, requestId, body };
   });
+}
+
+/** `429`, `"429"`, `"429 Too Many Requests"`, whatever the field is called; 0 when there is none. */
+function statusIn(response: Readonly<Record<string, unknown>>): number {
+  const found = [response.status_code, response.statusCode, response.status]
+    .map((value) => /^\s*([1-9]\d\d)(?:\.0+)?(?![\w.])/.exec(String(value ?? ''))?.[1])
+    .find((digits) => digits !== undefined);
+  return Number(found ?? 0);
+}
+
+/** The words for a request that was never begun. */
+function notRunIn(said: ApiError | null): 'expired' | 'cancelled' | null {
+  const words = [said?.code, said?.type].map((text) => text?.toLowerCase());
+  if (words.includes('batch_expired')) return 'expired';
+  return words.some((text) => text === 'batch_cancelled' || text === 'batch_canceled') ? 'cancelled' : null;
+}
+
+function saysAnything(said: ApiError | null): boolean {
+  return said !== null && [said.code, said.type, said.message].some((text) => text !== '');
 }
 
 function isAnswer(response: Readonly<Record<string, unknown>> | null | undefined): boolean {

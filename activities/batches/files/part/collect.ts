@@ -2,14 +2,16 @@
 import { putBack } from '../../../../store/batches/alike';
 import type { BatchPart } from '../../../../store/batches/parts';
 import { alikeReason } from '../../alike-watch';
-import { isMissing, wasCancelledElsewhere } from '../answers';
+import { isMissing, itemsExpected, wasCancelledElsewhere } from '../answers';
 import type { BatchApiCalls, ResultFile } from '../calls';
 import { type AlikeItems, ResultReader, type ResultsRead } from '../results';
-import { type BatchApiContext, type BatchApiDeps, NeedsOperator } from '../types';
+import { type BatchApiContext, type BatchApiDeps, BrokenAnswer, NeedsOperator } from '../types';
 import { type PartRecord, RELEASED, SETTLED, type Step } from './record';
 
 const CANCELLED_ELSEWHERE =
   'was cancelled at the vendor, and not by Sluice; resuming sends again what it has not answered';
+const FAILED_UNDER_WAY =
+  'has failed at the vendor after some answers; look there for the reason, then resume: what it has not answered is sent again';
 
 export class PartCollector {
   constructor(
@@ -23,11 +25,13 @@ export class PartCollector {
   async finish(part: BatchPart, winding: boolean): Promise<Step> {
     const reader = new ResultReader(this.deps, this.context);
     const output = await this.read(reader, part, part.outputFileId, part.outputRead);
-    const isAll = part.outputRead || (output?.lines ?? 0) >= part.completed;
+    const isAll = part.outputRead || (output?.items ?? 0) >= part.completed;
     const usable = part.usable + (output?.usable ?? 0);
-    if (output && isAll) await this.record.change(part, 'ended', { output_read: true, usable });
+    // Otherwise it may speak of the whole account, which would be forgotten when the other file cannot be read.
+    const isPlain = output !== null && output.usable > 0 && output.hold === null;
+    if (isAll && isPlain) await this.record.change(part, 'ended', { output_read: true, usable });
     const errors = await this.read(reader, part, part.errorFileId, part.errorsRead);
-    if (!isAll) await this.missingLines(part, (output?.lines ?? 0) + (errors?.lines ?? 0));
+    await this.missingItems(part, output, reader.items, winding);
     const inAll = part.usable + (errors?.usable ?? output?.usable ?? 0);
     const bothRead = { output_read: true, errors_read: true, usable: inAll };
     if (errors || output) await this.record.change(part, 'ended', bothRead);
@@ -42,6 +46,9 @@ export class PartCollector {
     if (alike) throw await this.allAlike(part, alike);
     if (!winding && wasCancelledElsewhere(part)) {
       throw new NeedsOperator(`${part.vendorId} ${CANCELLED_ELSEWHERE}`);
+    }
+    if (!winding && part.outcome === 'failed' && part.completed < part.items) {
+      throw new NeedsOperator(`${part.vendorId} ${FAILED_UNDER_WAY}`);
     }
     return SETTLED;
   }
@@ -58,13 +65,32 @@ export class PartCollector {
     return new NeedsOperator(alikeReason(key, seqs.length, reason));
   }
 
-  /** The vendor counts more answers than there are lines, in whichever of its files. */
-  private async missingLines(part: BatchPart, lines: number): Promise<void> {
+  /** The vendor counts more items than there are lines for, in whichever of its files. */
+  private async missingItems(
+    part: BatchPart,
+    output: ResultsRead | null,
+    items: number,
+    winding: boolean,
+  ): Promise<void> {
     const { vendorId, completed, outputFileId } = part;
-    if (lines >= completed) return;
+    const expected = itemsExpected(part);
+    if (items >= expected) return;
     if (outputFileId === null) {
-      await this.record.resultsGone(part, 'the vendor has not named the file of its answers');
-    } else this.record.doubt(part, `${vendorId} has ${lines} results of ${completed}`);
+      if (items < completed) {
+        await this.record.resultsGone(part, 'the vendor has not named the file of its answers');
+      }
+      return;
+    }
+    this.record.doubt(part, `${vendorId} has ${items} results of ${expected}`);
+    // What is gone was reported, and what was refused has cost nothing.
+    if (output === null || items >= completed) return;
+    if (output.items === 0 && completed > 1 && !winding) {
+      // A proxy's or a login's page, or nothing: nothing says that the answers are lost, and all would be paid for again.
+      throw new BrokenAnswer(
+        `${outputFileId} holds none of its ${completed} results; find out what answers in its place and resume, or cancel the batch to give them up`,
+      );
+    }
+    await this.record.resultsGone(part, `it has ${items} results of ${completed}`);
   }
 
   /** @returns null when there is nothing to read. */

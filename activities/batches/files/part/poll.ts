@@ -43,9 +43,9 @@ export class PartPoller {
     if (part.remade && !part.twinsSought && (settled || now.end !== null)) {
       await seekTwins(this.deps, this.calls, part);
     }
-    if (now.end === 'failed') return this.failed(part, now);
     if (awaitsFiles(now))
       this.record.doubt(part, `${id} is ${now.status}, and does not name the file of its answers yet`);
+    if (now.end === 'failed') return this.failed(part, now);
     if (now.begun && !part.begun) await this.queue.accepted();
     if (now.end !== null) await this.queue.hasRoom();
     const state = now.end === null ? 'created' : 'ended';
@@ -89,8 +89,14 @@ export class PartPoller {
     return parsed.ok && parsed.value.end === 'failed' ? parsed.value : null;
   }
 
-  /** The vendor would not begin the batch: nothing was paid, and what follows depends on why. */
+  /**
+   * The vendor would not begin the batch: nothing was paid, and what follows depends on why. One that failed later has
+   * answers, which are collected.
+   */
   private async failed(part: BatchPart, ended: VendorBatch): Promise<Step> {
+    if (ended.outputFileId !== null) {
+      return this.record.change(part, 'created', { state: 'ended', note: '', ...statusOf(ended) });
+    }
     const problem = worstProblem(ended.problems);
     const lines = ended.problems.filter((p) => p.kind === 'line');
     await changePart(this.deps.db, part.id, 'created', statusOf(ended));

@@ -111,7 +111,7 @@ test('a line is an answer, an error, or a request that was never begun', () => {
   });
   expect(line(null, { code: 'batch_cancelled' })).toMatchObject({ value: { kind: 'cancelled' } });
   expect(line(null, { code: 'request_timeout' })).toMatchObject({
-    value: { kind: 'error', code: 'request_timeout' },
+    value: { kind: 'answer', status: 504, body: expect.stringContaining('request_timeout') },
   });
   expect(line(null, null)).toMatchObject({ value: { kind: 'error', code: 'no_answer' } });
 });
@@ -216,7 +216,7 @@ describe('as servers that speak alike write it', () => {
     ],
     [
       { response: { status_code: 400, request_id: 'r', body: null }, error: 'the prompt is too long' },
-      { kind: 'answer', status: 400, body: '{"error":{"code":null,"message":"the prompt is too long"}}' },
+      { kind: 'answer', status: 400, body: '{"error":"the prompt is too long"}' },
     ],
     [
       { response: { status_code: '200', body: { id: 'x' } } },
@@ -224,7 +224,7 @@ describe('as servers that speak alike write it', () => {
     ],
     [
       { response: null, error: { code: 502, message: 'lost' } },
-      { kind: 'error', code: '502' },
+      { kind: 'answer', status: 502 },
     ],
     [{ response: { status_code: 200, body: '{"id":"x"}' } }, { kind: 'answer', body: '{"id":"x"}' }],
     [
@@ -233,17 +233,42 @@ describe('as servers that speak alike write it', () => {
     ],
     [
       { response: null, error: { code: 429, message: 'slow' } },
-      { kind: 'answer', status: 429, body: '{"error":{"code":"429","message":"slow"}}' },
+      { kind: 'answer', status: 429, body: '{"error":{"code":429,"message":"slow"}}' },
     ],
     [
       { response: null, error: { code: 'rate_limit_exceeded', message: 'slow' } },
       { kind: 'answer', status: 429 },
     ],
     [{ response: null, error: { type: 'batch_expired', message: 'late' } }, { kind: 'expired' }],
+    [{ response: null, error: { code: 'BATCH_CANCELED' } }, { kind: 'cancelled' }],
+    [{ response: { status_code: 400, body: { error: { code: 'batch_expired' } } } }, { kind: 'expired' }],
+    [{ response: '{"status_code":200,"body":{"id":"x"}}' }, { kind: 'answer', body: '{"id":"x"}' }],
   ])('the line %j is %j', (line, result) => {
     expect(parseBatchResult(JSON.stringify({ id: 'v', custom_id: 'item-1', ...line }))).toMatchObject({
       value: result,
     });
+  });
+
+  test.each<[string, object]>([
+    ['billing', { response: null, error: { code: 'insufficient_quota', message: 'You exceeded it' } }],
+    ['billing', { response: null, error: { code: 'budget_exceeded', message: 'm' } }],
+    ['billing', { response: null, error: 'Budget has been exceeded! Current cost: 5' }],
+    ['billing', { response: null, error: { message: 'Budget has been exceeded!' } }],
+    ['billing', { response: null, error: { error: { code: 'insufficient_quota' } } }],
+    ['billing', { response: { status_code: 200, body: {} }, error: { code: 'billing_hard_limit_reached' } }],
+    ['blocked', { response: null, error: { code: 'account_deactivated', message: 'm' } }],
+    ['gone', { response: null, error: { code: 'model_not_found', message: 'm' } }],
+    ['auth', { response: null, error: { code: 'invalid_api_key', message: 'm' } }],
+    ['invalid', { response: null, error: { code: 'context_length_exceeded', message: 'm' } }],
+    ['rate', { response: null, errors: [{ code: 'rate_limit_exceeded', message: 'm' }] }],
+    ['rate', { response: { status_code: '429 Too Many Requests', body: { error: { message: 'm' } } } }],
+    ['rate', { response: { status: 429, body: { error: { message: 'm' } } } }],
+    ['server', { response: null, error: { code: 'the_moon', message: 'm' } }],
+    ['server', { response: null, error: 'something broke' }],
+  ])('%s is the verdict of a line with no answer but %j', (kind, line) => {
+    const parsed = parseBatchResult(JSON.stringify({ custom_id: 'item-1', ...line }));
+    if (!parsed.ok || parsed.value.kind !== 'answer') throw new Error('no answer');
+    expect(verdict('createResponse', parsed.value.status, JSON.parse(parsed.value.body))).toBe(kind);
   });
 
   test.each<[string, object, object]>([
