@@ -15,6 +15,7 @@ import {
   reportSpans,
   type WindowTry,
 } from '../../../store/explain/life-spans';
+import type { CommandsApi } from '../../../vendors/capabilities/commands';
 import type { ReportApi } from '../../../vendors/capabilities/reports';
 import type { Backend } from '../backend/backend';
 import { showBatch } from '../batches/batches';
@@ -97,12 +98,37 @@ async function itemSubject(backend: Backend, number: string, item: string): Prom
 export async function commandHold(
   db: Pool,
   backend: Pick<Backend, 'settings'>,
-  { id, account, state }: Pick<Command, 'id' | 'account' | 'state'>,
+  command: Pick<Command, 'id' | 'account' | 'state' | 'device' | 'code' | 'params' | 'createdAt' | 'sentAt'>,
 ): Promise<Standstill | null> {
-  const standing = await readAccountStanding(db, accountKnown(backend, account));
+  const { id, account, state, createdAt, sentAt } = command;
+  const known = accountKnown(backend, account);
+  const ofAccount = await readAccountStanding(db, known);
+  const what = `command ${id}`;
+  const calls = callsOfCommand(known.parts?.commands, command);
   // A result is polled for by other calls than the command's own, which a closed pool holds as it holds all.
-  const inTheWay = state === 'queued' ? { ...standing, stops: [], limits: [] } : standing;
-  return accountWait(`command ${id}`, inTheWay, null, Date.now());
+  const standing = state === 'queued' ? { ...ofAccount, stops: [] } : ofAccount;
+  if (ofAccount.calls === null || calls === null) {
+    return accountWait(what, state === 'queued' ? { ...standing, limits: [] } : standing, null, Date.now());
+  }
+  const attributes = { ...ofAccount.calls.attributes, ...calls.attributes };
+  const { operations } = calls;
+  const own = { ...standing, calls: { ...ofAccount.calls, operations, attributes } };
+  const now = Date.now();
+  const held = accountWait(what, own, null, now);
+  if (held !== null || state === 'sending') return held;
+  return usedUpWait(what, own, { operations, subject: null }, sentAt ?? createdAt, now);
+}
+
+/** The calls that are next for a command. Null where its account takes none, as far as the settings know. */
+function callsOfCommand(
+  api: CommandsApi | undefined,
+  { state, device, code, params }: Pick<Command, 'state' | 'device' | 'code' | 'params'>,
+): { readonly operations: readonly string[]; readonly attributes: Readonly<Record<string, string>> } | null {
+  if (api === undefined) return null;
+  const wanted = { deviceId: device, code, params };
+  const operations =
+    state === 'queued' ? [api.results.operation] : api.forms.map((form) => form.operation(wanted));
+  return { operations, attributes: { [api.deviceAttribute]: device } };
 }
 
 async function commandSubject(backend: Backend, given: string): Promise<Subject> {
