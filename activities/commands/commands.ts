@@ -1,6 +1,7 @@
 /** Activities of command workflows. Each may be run again at any point, and sends nothing twice. */
-import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
+import { FAILURE } from '../../quota/failures';
 import { describeEvidence } from '../../quota/verdict';
 import { SecretError, type Settings } from '../../settings';
 import { type CommandAccount, findCommandAccount } from '../../settings/accounts/commands';
@@ -75,7 +76,7 @@ export function createCommandActivities(deps: CommandDeps) {
         operation: commands.results.operation,
         request: commands.results.request(vendorCommandId, command.device),
       }).catch((error: unknown) => {
-        if (error instanceof CallFailed && FINAL.has(error.verdict.kind)) return error;
+        if (error instanceof CallFailed && isFinal(error)) return error;
         throw error;
       });
       if (result instanceof CallFailed) {
@@ -84,8 +85,15 @@ export function createCommandActivities(deps: CommandDeps) {
         const outcome = { state: 'unknown', name: 'no-result', code: evidence.code ?? '', message } as const;
         return stepOf(await keepFate(deps, { kind: 'ended', id: commandId, outcome, owner: null }));
       }
-      const parsed = withoutSecret(commands.results.parse(bodyOf(result)), await sender.password(account));
-      if (!parsed.ok) throw new Error(`the result of command ${commandId} cannot be read: ${parsed.problem}`);
+      const parsed = withoutSecret(
+        commands.results.parse(bodyOf(result), vendorCommandId, command.device),
+        await sender.password(account),
+      );
+      // The next question is the workflow's, at the pace of its polling.
+      if (!parsed.ok) {
+        const problem = `the answer about its result cannot be used: ${parsed.problem}`;
+        throw ApplicationFailure.nonRetryable(problem, FAILURE.invalid);
+      }
       if (parsed.value.outcome === 'pending') return stepOf(command, account);
       // From the attempt that sent it: it counts even if another attempt has given the result up meanwhile.
       const { owner } = command;
@@ -172,8 +180,13 @@ function bodyOf(result: CallResult): string {
   return result.kind === 'response' ? result.response.body : '';
 }
 
-/** No later question for the result will be answered otherwise. */
 const FINAL: ReadonlySet<CallFailed['verdict']['kind']> = new Set(['invalid', 'gone']);
+
+/** No later question for the result will be answered otherwise. A success that says nothing is no refusal of the vendor's. */
+function isFinal({ verdict: { kind, evidence } }: CallFailed): boolean {
+  const { code, httpStatus = null } = evidence;
+  return FINAL.has(kind) && !(code === undefined && httpStatus !== null && httpStatus < 300);
+}
 
 function misconfigured(db: Pool, id: number, message: string): Promise<Command> {
   return endCommand(db, id, { state: 'failed', name: 'misconfigured', code: '', message }, null);

@@ -68,8 +68,9 @@ export class CommandSender {
         operation: form.operation(wanted),
         request: form.request(wanted, password),
         password,
-        settle: (owner, body) => this.settle(command.id, owner, handedOver(form.parse(body), password)),
-        isClear: (body) => isTaken(form.parse(body)),
+        settle: (owner, body) =>
+          this.settle(command.id, owner, handedOver(form.parse(body, wanted), password)),
+        isClear: (body) => isTaken(form.parse(body, wanted)),
         isUnsupported: ({ kind, evidence }) =>
           i + 1 < forms.length && kind === 'invalid' && form.isUnsupported(evidence.code),
       });

@@ -25,8 +25,10 @@ const RESULTS: ReadonlyMap<string, Pick<CommandResult, 'outcome' | 'name'>> = ne
   ['UNKNOWN', { outcome: 'unknown', name: 'unknown' }],
 ]);
 
-export function parseEventStatus(body: string): Parsed<CommandResult> {
+export function parseEventStatus(body: string, asked: string): Parsed<CommandResult> {
   const root = readJsonObject(body);
+  const of = event.safeParse(root ?? undefined).data?.eventId ?? asked;
+  if (of !== asked) return { ok: false, problem: `eventId: is ${of}, and ${asked} was asked for` };
   const status = typeof root?.eventStatus === 'string' ? root.eventStatus.trim().toUpperCase() : '';
   if (root === null || status === '') return { ok: false, problem: 'eventStatus: must be text' };
   const { outcome, name } = RESULTS.get(status) ?? { outcome: 'unknown', name: 'unrecognised' };

@@ -32,7 +32,8 @@ export interface CommandForm {
   operation(command: DeviceCommand): string;
   /** @param password the device's command password, where the account has one; never logged. */
   request(command: DeviceCommand, password: string | null): HttpRequest;
-  parse(body: string): Parsed<HandedOver>;
+  /** A problem where the answer names another device than the command's. */
+  parse(body: string, command: DeviceCommand): Parsed<HandedOver>;
   /** True when the refusal means that this form is not offered here, and the next one may be. */
   isUnsupported(code: string | undefined): boolean;
 }
@@ -41,7 +42,8 @@ export interface CommandForm {
 export interface CommandResults {
   readonly operation: string;
   request(commandId: string, deviceId: string): HttpRequest;
-  parse(body: string): Parsed<CommandResult>;
+  /** A problem where the answer is of another command. */
+  parse(body: string, commandId: string, deviceId: string): Parsed<CommandResult>;
   readonly polling: CommandPolling;
   readonly finding?: CommandFinding;
 }

@@ -40,18 +40,18 @@ function parse(text: string): Body | null {
   return { root: fields, status: statusIn(told), cause: scrub(causeIn(told) || statusWord(told)) };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 /** Where a platform has its status and its words, the usual place first. */
 const STATUSES = ['status', 'code', 'errcode', 'errorcode', 'errno', 'resultcode', 'retcode', 'statuscode'];
 const CAUSES = ['cause', 'message', 'msg', 'errmsg', 'retmsg', 'error', 'desc'];
 /** What a platform wraps its answers in. */
-const WRAPPERS = ['data', 'result', 'response', 'body'];
+export const WRAPPERS = ['data', 'result', 'response', 'body'];
 const DONE = /^(?:ok|success|succeeded|true)$/i;
 /** Codes of a call have four digits. */
 const ERROR_CODE_FROM = 1000;
 
-const isObject = (value: unknown): value is Fields =>
+export const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 /** Names are written in any case. */
 const said = (fields: Fields, names: readonly string[]) => {
@@ -69,7 +69,7 @@ function isWrapped(fields: Fields): boolean {
 }
 
 /** A code of the vendor's wherever it stands; else the first, and where that is a word of failure no 0 beside it. */
-function statusIn(fields: Fields): number | null {
+export function statusIn(fields: Fields): number | null {
   const found = said(fields, STATUSES).map(wholeNumber);
   const code = found.find((status) => status !== null && status >= ERROR_CODE_FROM);
   if (code !== undefined) return code;
@@ -90,7 +90,7 @@ export function saysDone(cause: string): boolean {
 }
 
 /** The first words that say more than that all is well. */
-function causeIn(fields: Fields): string {
+export function causeIn(fields: Fields): string {
   const texts = said(fields, CAUSES)
     .map(wordsOf)
     .filter((text) => text !== '');

@@ -9,7 +9,7 @@ import type { LoginApi } from '../capabilities/login';
 import type { HttpRequest } from '../http';
 import { parseDevices, parsePositions, parseTrack, parseTrips } from './contract';
 import { callsADay } from './limits';
-import { parseCommandResult, parseLogin, parseQueued, parseSent } from './results';
+import { parseLogin, parsePolled, parseQueued, parseSent } from './results';
 import type { Gps51Account } from './settings';
 import { WIRE_TIMEZONE_HOURS, wireTime } from './time';
 
@@ -88,7 +88,7 @@ export function gps51Commands(account: Gps51Account): CommandsApi {
     results: {
       operation: 'querycommand',
       request: (commandId) => post(account, 'querycommand', { commandid: commandId }),
-      parse: (body) => parseCommandResult(body, true),
+      parse: (body, commandId, deviceId) => parsePolled(body, { commandId, deviceId }),
       polling: { firstMs: SECOND_MS, factor: 2, maxMs: 16 * SECOND_MS, longestMs: null },
     },
     password: account.commandPassword ?? null,

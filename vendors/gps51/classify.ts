@@ -14,7 +14,7 @@ import { parseRetryAfter } from '../../quota/waits';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
 import { unanswered } from '../unanswered';
 import { readBody, saysDone, scrub } from './body';
-import { isCommandStatus } from './command-status';
+import { isCommandStatus, isFromDevice } from './command-status';
 
 /** The limit whose wait all callers of an egress IP share. */
 const IP_LIMIT = 'ip-per-minute';
@@ -58,8 +58,9 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   if (known) return known;
   const cause = evidence.message ?? '';
   const isFailure = status !== 0 && !isResult(call, status);
-  if (isFailure && USED_UP.test(cause)) return usedUp(call, evidence, nowMs, zone);
-  if (isFailure && TOO_FAST.test(cause)) return tooFast(evidence);
+  const isPlain = !isFailure && mayBeOfCall(call, status, root?.root ?? {}) && OF_CALLS.test(cause);
+  if ((isFailure || isPlain) && USED_UP.test(cause)) return usedUp(call, evidence, nowMs, zone);
+  if ((isFailure || isPlain) && TOO_FAST.test(cause)) return tooFast(evidence);
   if (tellsOfToken(call, status, httpStatus, cause)) return tokenRefused(call, evidence);
   if (isFailure) {
     // Platforms repeat a status of HTTP in the body.
@@ -74,7 +75,7 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   const overall = byHttp(call, result.response, root === null, evidence, nowMs);
   if (overall) return overall;
   return status === null
-    ? { kind: 'invalid', evidence: { ...evidence, message: 'the answer has no status' } }
+    ? { kind: 'invalid', evidence: { ...evidence, message: noStatusText(cause) } }
     : byStatus(call, status, evidence);
 }
 
@@ -106,6 +107,10 @@ function byCode(
     default:
       return null;
   }
+}
+
+function noStatusText(cause: string): string {
+  return cause === '' ? 'the answer has no status' : `the answer has no status that is a number: ${cause}`;
 }
 
 function usedUp(call: CallInfo, evidence: Evidence, nowMs: number, zone: string): Verdict {
@@ -149,6 +154,9 @@ const OF_DEVICE_WORDS = /device|terminal|vehicle|tracker|设备|终端|车辆/iu
 /** "ip limit:<ip>" and the like, under a status of a platform's own. */
 const TOO_FAST =
   /\bip[\s_-]?limit|too[\s_-]?(?:many|fast|frequent|often)|rate[\s_-]?limit|frequency|throttl|频繁|频率|过快|限流/iu;
+/** Words that can only be about calls, whatever status they stand beside: a device's own settings have frequencies, too. */
+const OF_CALLS =
+  /\bip[\s_-]?limit|\brate[\s_-]?limit|\b(?:requests?|calls?|api|access)\b|请求|调用|访问|接口|次数|限流/iu;
 /** 8905 in words: the calls of a day. */
 const USED_UP =
   /^(?=.*\b(?:calls?|requests?|quota|limit|api|times)\b).*(?:\b(?:daily|per day|today'?s?)\b.{0,40}(?:exceed|reach|used[\s_-]?up|exhaust)|(?:exceed|reach|used[\s_-]?up|exhaust).{0,40}\b(?:daily|per day|today)\b)|(?:今日|当日|每日|当天).{0,20}(?:用完|用尽|上限)|次数.{0,10}(?:用完|用尽|上限)/iu;
@@ -170,11 +178,30 @@ function tellsOfToken(call: CallInfo, status: number | null, httpStatus: number,
   if (httpStatus === 401) return true;
   // Without a status the words are whoever's between, unless they are plain.
   if (status === null) return TOKEN_OVER.test(cause) || LOG_IN.test(cause);
-  if (isResult(call, status) && status !== 0 && (call.freshLogin === true || OF_DEVICE_WORDS.test(cause))) {
-    return false;
+  if (isResult(call, status) && status !== 0) {
+    if (call.freshLogin === true || isFromDevice(status) || OF_DEVICE_WORDS.test(cause)) return false;
   }
   if (TOKEN_OVER.test(cause) || LOG_IN.test(cause)) return true;
   return status !== 0 && !isResult(call, status) && OF_TOKENS.test(cause);
+}
+
+/**
+ * Whether words beside a success, or beside a command's result, may be a refusal of the call itself: not where it has
+ * brought anything, and not where the result says that the device was reached.
+ */
+function mayBeOfCall(
+  call: CallInfo,
+  status: number | null,
+  root: Readonly<Record<string, unknown>>,
+): boolean {
+  if (status !== 0) return status !== null && isResult(call, status) && !isFromDevice(status);
+  return !Object.entries(root).some(([name, value]) => isContent(name, value));
+}
+
+/** More than the words and numbers that answers have which bring nothing. */
+function isContent(name: string, value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
+  return /^(?:token|command_?id|cmd_?id)$/i.test(name) && value !== '' && value !== null;
 }
 
 /** What became of a command, and no code of the call. */

@@ -27,6 +27,18 @@ export function isCommandStatus(status: number): boolean {
   return status >= 0 && status < RESULTS_BELOW;
 }
 
+/** Results that the vendor has only once it has taken the command: it is not sent again, whatever the words beside them. */
+export function isFromDevice(status: number): boolean {
+  return FROM_DEVICE.has(RESULTS[status]?.name ?? '');
+}
+
+const FROM_DEVICE: ReadonlySet<string> = new Set([
+  'cached',
+  'confirmed',
+  'retries-failed',
+  'confirmation-timeout',
+]);
+
 /** @param polled true for `querycommand`: there `sent` means that the device has not answered yet. */
 export function commandOutcome(status: number, polled: boolean): Outcome {
   if (polled && status === 0) return { outcome: 'pending', name: 'sent' };

@@ -68,3 +68,13 @@ export const anyInstant = optionalInstant.catch(null);
 function storable(value: string): string {
   return value.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '\ufffd');
 }
+
+/** Ids that were numbers on their way have lost their leading zeros. */
+export function isSameDevice(one: string, other: string): boolean {
+  const plain = (given: string) =>
+    given
+      .trim()
+      .toLowerCase()
+      .replace(/^0+(?=.)/, '');
+  return plain(one) === plain(other);
+}

@@ -24,8 +24,11 @@ const accountSchema = z.strictObject({
 /** An error in the vendor's own form, for calls that the limits have let through. */
 export const errorSchema = z.strictObject({
   id: z.string().min(1).optional(),
-  code,
+  /** A word where a platform has no number. */
+  code: z.union([code, z.string().min(1)]),
   cause: z.string().optional(),
+  /** What else is in the answer, e.g. `{commandid: 'another'}`. */
+  more: z.record(z.string(), z.unknown()).default({}),
   action: z.string().min(1).default('*'),
   account: z.string().min(1).default('*'),
   /** How many calls it hits; without it, all of them. */

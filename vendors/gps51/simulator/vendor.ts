@@ -98,7 +98,11 @@ export function createGps51Vendor(
   function handle(request: SimRequest, call: SimCall): SimAnswer {
     const planned = errors.take(call.operation, call.account, request.at);
     const answer = planned && !planned.afterwards ? null : perform(request);
-    if (planned) return failure(planned.code, planned.cause ?? causeOf(planned.code, addressOf(request)));
+    if (planned) {
+      const { code, cause, more } = planned;
+      const words = cause ?? (typeof code === 'string' ? '' : causeOf(code, addressOf(request)));
+      return failure(code, words, more);
+    }
     return answer ?? failure(CODES.abnormal, causeOf(CODES.abnormal, ''));
   }
 

@@ -46,6 +46,40 @@ describe('a platform without sendcmd', () => {
     expect(await outcome()).toMatchObject({ state, name, code: String(code), message: 'words' });
   });
 
+  test.each([
+    ['of another command', { code: 2, more: { commandid: 'another' } }],
+    ['with a word for its status', { code: 'confirmed' }],
+    ['that says in words that calls are too fast', { code: 5, cause: 'ip limit:203.0.113.7' }],
+  ])('an answer %s ends nothing: the result is asked for again', async (_, error) => {
+    running.stack.simulator.control({ addErrors: [{ action: 'querycommand', count: 1, ...error }] });
+    expect(await outcome({ code: 'ODD' })).toMatchObject({ state: 'succeeded', name: 'confirmed' });
+  });
+
+  test('answers that never say anything of it are asked for at the pace of polling, and named', async () => {
+    const polls = async () => (await operations()).filter((o) => o === 'querycommand').length;
+    running.stack.simulator.control({ addErrors: [{ code: 'later', action: 'querycommand' }] });
+    const before = await polls();
+    expect(await outcome({ code: 'WORDS', timeoutMs: 8000 })).toMatchObject({
+      state: 'unknown',
+      name: 'timeout',
+      message: expect.stringContaining('no status that is a number: later'),
+    });
+    // After 1, 2 and 4 s, and once more at the end.
+    expect((await polls()) - before).toBeLessThanOrEqual(4);
+    running.stack.simulator.control({ clearErrors: true });
+  });
+
+  test('taken without an id to ask by it is of unknown outcome, which says so', async () => {
+    running.stack.simulator.control({
+      addErrors: [{ code: 0, cause: 'ok', action: 'sendcommand', count: 1, more: { commandid: 0 } }],
+    });
+    expect(await outcome()).toMatchObject({
+      state: 'unknown',
+      name: 'no-answer',
+      message: expect.stringContaining('commandid: is missing'),
+    });
+  });
+
   test('a lost answer to the handing over is unknown as well', async () => {
     running.stack.simulator.control({
       addFaults: [{ kind: 'drop-after-processing', operation: 'sendcommand', count: 1 }],

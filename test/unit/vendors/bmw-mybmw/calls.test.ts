@@ -196,14 +196,16 @@ describe('commands', () => {
     expect(request('stop-charging')?.headers).not.toHaveProperty('bmw-vin');
   });
 
+  const LOCK = { deviceId: VIN, code: 'lock', params: [] };
+
   test('locks are never sent twice, and each has an id to ask by', () => {
     const never = api.known?.filter(({ repeat }) => repeat === 'never').map(({ code }) => code);
     expect(never).toEqual(['lock', 'unlock']);
-    expect(form?.parse('{"eventId":"e-1","creationTime":"x"}')).toEqual({
+    expect(form?.parse('{"eventId":"e-1","creationTime":"x"}', LOCK)).toEqual({
       ok: true,
       value: { commandId: 'e-1' },
     });
-    expect(form?.parse('{}')).toMatchObject({ ok: false, problem: expect.stringContaining('eventId') });
+    expect(form?.parse('{}', LOCK)).toMatchObject({ ok: false, problem: expect.stringContaining('eventId') });
     expect(api.results.request('e 1', VIN).url).toMatch(
       /\/v3\/presentation\/remote-commands\/eventStatus\?eventId=e\+1$/,
     );
@@ -220,12 +222,15 @@ describe('commands', () => {
     ['UNKNOWN', 'unknown', 'unknown'],
     ['EXPLODED', 'unknown', 'unrecognised'],
   ])('%s is %s: %s', (eventStatus, outcome, name) => {
-    const parsed = parseEventStatus(JSON.stringify({ eventStatus, details: 'words' }));
+    const parsed = parseEventStatus(JSON.stringify({ eventStatus, details: 'words' }), 'e-1');
     expect(parsed).toEqual({ ok: true, value: { outcome, name, code: eventStatus, message: 'words' } });
   });
 
   test('a status that is none is a problem', () => {
-    for (const body of ['', '{}', '{"eventStatus":7}']) expect(parseEventStatus(body).ok).toBe(false);
+    for (const body of ['', '{}', '{"eventStatus":7}']) expect(parseEventStatus(body, 'e-1').ok).toBe(false);
+    const other = '{"eventId":"e-2","eventStatus":"EXECUTED"}';
+    expect(parseEventStatus(other, 'e-1')).toMatchObject({ problem: expect.stringContaining('e-2') });
+    expect(parseEventStatus(other, 'e-2').ok).toBe(true);
   });
 
   test('what the finder has found is asked for once it was carried out, by whoever is near', () => {

@@ -129,9 +129,16 @@ describe('commands', () => {
       url: URL_OF('querycommand'),
       body: { commandid: '77' },
     });
-    expect(queued.parse('{"status":0,"commandid":77}')).toEqual({ ok: true, value: { commandId: '77' } });
-    expect(commands.results.parse('{"status":0}')).toMatchObject({ value: { outcome: 'pending' } });
-    expect(direct.parse('{"status":0}')).toMatchObject({ value: { result: { outcome: 'success' } } });
+    expect(queued.parse('{"status":0,"commandid":77}', command)).toEqual({
+      ok: true,
+      value: { commandId: '77' },
+    });
+    expect(commands.results.parse('{"status":0}', '77', '868120')).toMatchObject({
+      value: { outcome: 'pending' },
+    });
+    expect(direct.parse('{"status":0}', command)).toMatchObject({
+      value: { result: { outcome: 'success' } },
+    });
   });
 
   test('"no such action" is what sends them by the other way', () => {

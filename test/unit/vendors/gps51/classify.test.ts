@@ -120,7 +120,42 @@ describe('an expired token under another status', () => {
     [500, '请求频繁'],
   ])('%i "%s" is "too fast"', (status, cause) => {
     expect(verdict('lastposition', { status, cause }).kind).toBe('rate');
-    expect(verdict('sendcmd', { status: 5, cause }).kind).toBe('ok');
+    for (const operation of ['sendcmd', 'sendcommand', 'querycommand']) {
+      expect(verdict(operation, { status: 5, cause }).kind).toBe('rate');
+      // The device has it: it is not sent again.
+      expect(verdict(operation, { status: 6, cause }).kind).toBe('ok');
+    }
+  });
+
+  test('words about calls are a refusal beside a 0, too, where the answer brings nothing', () => {
+    const cause = 'ip limit:203.0.113.7';
+    expect(verdict('lastposition', { status: 0, cause, records: [] }).kind).toBe('rate');
+    expect(verdict('lastposition', { status: 0, cause, records: [{ deviceid: 'x' }] }).kind).toBe('ok');
+    expect(verdict('sendcmd', { status: 0, cause }).kind).toBe('rate');
+    expect(verdict('sendcommand', { status: 0, cause, commandid: 7 }).kind).toBe('ok');
+    const usedUp = { status: 0, cause: "today's api calls are used up", totaltrips: [] };
+    expect(verdict('querytrips', usedUp).kind).toBe('quota');
+  });
+
+  test.each([
+    [0, 'the reporting frequency is set'],
+    [5, 'reporting frequency not supported'],
+    [7, 'too many retries'],
+    [5, 'speed limit exceeded today'],
+  ])('a command’s result of %i "%s" is of the device', (status, cause) => {
+    expect(verdict('sendcmd', { status, cause }).kind).toBe('ok');
+  });
+
+  test('a command that the device has confirmed is not sent again for words of tokens', () => {
+    expect(verdict('sendcmd', { status: 6, cause: 'token expired' }).kind).toBe('ok');
+    expect(verdict('querycommand', { status: 3, cause: 'token expired' }).kind).toBe('ok');
+  });
+
+  test('a status in words is named', () => {
+    expect(verdict('querycommand', { status: 'confirmed' })).toMatchObject({
+      kind: 'invalid',
+      evidence: { message: 'the answer has no status that is a number: confirmed' },
+    });
   });
 
   test('beside a 0, in a command’s result, and under HTTP 401', () => {

@@ -1,5 +1,5 @@
 import { parseDevices } from '../../../../vendors/gps51/contract';
-import { parseCommandResult, parseLogin, parseQueued } from '../../../../vendors/gps51/results';
+import { parseLogin } from '../../../../vendors/gps51/results';
 import { timeOf, wireTime } from '../../../../vendors/gps51/time';
 
 const AT = Date.UTC(2026, 10, 24, 4, 30);
@@ -162,56 +162,5 @@ describe('login', () => {
       problem: 'login.token: must be text',
     });
     expect(parseLogin('', 1000).ok).toBe(false);
-  });
-});
-
-describe('commands', () => {
-  test.each([
-    [0, 'success', 'sent'],
-    [1, 'failure', 'bad-password'],
-    [2, 'failure', 'offline'],
-    [3, 'success', 'cached'],
-    [4, 'failure', 'default-password'],
-    [5, 'failure', 'error'],
-    [6, 'success', 'confirmed'],
-    [7, 'failure', 'retries-failed'],
-    [8, 'unknown', 'confirmation-timeout'],
-    [77, 'unknown', 'unrecognised'],
-  ])('the result %i is %s: %s', (status, outcome, name) => {
-    const answer = JSON.stringify({ status, cause: 'words' });
-    expect(parseCommandResult(answer, false)).toEqual({
-      ok: true,
-      value: { outcome, name, code: String(status), message: 'words' },
-    });
-  });
-
-  test('its words are fit to be stored, and hold no secret', () => {
-    const cause = `offline\u0000, token=abc123, ${'d41d8cd98f00b204e9800998ecf8427e'} ${'x'.repeat(2000)}`;
-    const parsed = parseCommandResult(JSON.stringify({ status: 2, cause }), false);
-    const message = parsed.ok ? parsed.value.message : '';
-    expect(message).toMatch(/^offline , token=… … x+…$/);
-    expect(message.length).toBeLessThanOrEqual(500);
-  });
-
-  test('polled later, "sent" is not yet a result', () => {
-    expect(parseCommandResult('{"status":0}', true)).toMatchObject({ value: { outcome: 'pending' } });
-    expect(parseCommandResult('{"status":6}', true)).toMatchObject({ value: { outcome: 'success' } });
-  });
-
-  test('an answer without a result is none', () => {
-    expect(parseCommandResult('{}', false)).toEqual({ ok: false, problem: 'status: is missing' });
-    expect(parseCommandResult('', true).ok).toBe(false);
-  });
-
-  test('a command that is handed over has an id, or a result at once', () => {
-    expect(parseQueued('{"status":0,"commandid":4711}')).toEqual({ ok: true, value: { commandId: '4711' } });
-    expect(parseQueued('{"status":3,"commandid":"7"}')).toEqual({ ok: true, value: { commandId: '7' } });
-    expect(parseQueued('{"status":3,"cause":"words"}')).toEqual({
-      ok: true,
-      value: { result: { outcome: 'success', name: 'cached', code: '3', message: 'words' } },
-    });
-    expect(parseQueued('{"status":2}')).toMatchObject({ value: { result: { name: 'offline' } } });
-    expect(parseQueued('{"status":0}').ok).toBe(false);
-    expect(parseQueued('?').ok).toBe(false);
   });
 });

@@ -167,12 +167,12 @@ describe('commands', () => {
   ])('a result of %i is %s: %s', async (result, outcome, name) => {
     await start({ commands: { outcomes: [{ result, afterMs: 0 }] } });
     const [device] = await devices();
-    const { verdict, body } = await signed(
-      'sendcmd',
-      form(0).request({ deviceId: device?.deviceId ?? '', ...command }, null),
-    );
+    const order = { deviceId: device?.deviceId ?? '', ...command };
+    const { verdict, body } = await signed('sendcmd', form(0).request(order, null));
     expect(verdict.kind).toBe('ok');
-    expect(read(form(0).parse(body))).toMatchObject({ result: { outcome, name, code: String(result) } });
+    expect(read(form(0).parse(body, order))).toMatchObject({
+      result: { outcome, name, code: String(result) },
+    });
   });
 
   test('where sendcmd is not offered, the command is handed over and its result polled', async () => {
@@ -184,14 +184,13 @@ describe('commands', () => {
     expect(form(0).isUnsupported(refused.verdict.evidence.code)).toBe(true);
     const queued = await signed('sendcommand', form(1).request(order, null));
     expect(queued.verdict.kind).toBe('ok');
-    const taken = read(form(1).parse(queued.body));
+    const taken = read(form(1).parse(queued.body, order));
     if (!('commandId' in taken)) throw new Error('no id to ask with');
-    const asked = await signed(
-      'querycommand',
-      gps51Commands(account).results.request(taken.commandId, order.deviceId),
-    );
+    const { results } = gps51Commands(account);
+    const { commandId } = taken;
+    const asked = await signed('querycommand', results.request(commandId, order.deviceId));
     expect(asked.verdict.kind).toBe('ok');
-    expect(read(gps51Commands(account).results.parse(asked.body))).toMatchObject({ outcome: 'pending' });
+    expect(read(results.parse(asked.body, commandId, order.deviceId))).toMatchObject({ outcome: 'pending' });
   });
 });
 

@@ -41,8 +41,8 @@ export function ok(
   return { ...json(200, { status: 0, cause: 'OK', ...fields }), detail: { code: 0, ...detail } };
 }
 
-export function failure(code: number, cause: string): SimAnswer {
-  return { ...json(200, { status: code, cause }), detail: { code, cause } };
+export function failure(code: number | string, cause: string, more: object = {}): SimAnswer {
+  return { ...json(200, { status: code, cause, ...more }), detail: { code, cause } };
 }
 
 /** Thrown while a request is read; becomes the answer. */
