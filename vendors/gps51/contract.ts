@@ -18,6 +18,7 @@ import {
   flag,
   id,
   instant,
+  isSameDevice,
   mask,
   optionalDegrees,
   optionalNumber,
@@ -195,6 +196,8 @@ function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly Fle
     return { ok: false, problem: `${found.key}: no record has an updatetime (fields: ${fields})` };
   }
   return recordsOf(answer, 'records', (record) => {
+    const stranger = otherDevice(record, deviceId);
+    if (stranger !== null) return stranger;
     // Before its other fields are checked: a device that has not been anywhere may have nothing in them.
     const nowhere = whyNowhere(record, deviceId);
     if (nowhere !== null) return nowhere;
@@ -234,12 +237,23 @@ function whyNowhere(record: unknown, deviceId: string | null): string | null {
   if (!parsed.success) return null;
   const { deviceid, updatetime, callat, callon } = parsed.data;
   const device = deviceId ?? deviceid ?? 'the device';
-  if (timeOf(updatetime) === null) return `has no time: ${device} was never located`;
+  // A device that is listed, and no more: what has a place has been somewhere at some time.
+  const isListed = deviceid !== undefined && isNoPlace(callat) && isNoPlace(callon);
+  if (timeOf(updatetime) === null) return isListed ? `has no time: ${device} was never located` : null;
   // Empty, and not left out: the device has reported, without a fix.
   return isEmpty(callat) && isEmpty(callon) ? `has no place: ${device} had no fix` : null;
 }
 
 const isEmpty = (value: unknown) => value === null || value === '';
+const isNoPlace = (value: unknown) => value === undefined || isEmpty(value) || Number(value) === 0;
+
+/** A record that names another device than the one that was asked about; null for any other, and where none was. */
+function otherDevice(record: unknown, deviceId: string | null): z.ZodError | null {
+  const named = isFields(record) ? id.safeParse(record.deviceid).data : undefined;
+  if (deviceId === null || named === undefined || isSameDevice(named, deviceId)) return null;
+  const message = `is ${named}, and ${deviceId} was asked for`;
+  return new z.ZodError([{ code: 'custom', path: ['deviceid'], message, input: undefined }]);
+}
 
 /**
  * `querytrips`. Null when there is no list at all: then nothing was said of trips that are known. A trip without an end,
@@ -261,6 +275,8 @@ export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips
   let ended = 0;
   let measured = 0;
   const parsed = each(records, found.key, (record) => {
+    const stranger = otherDevice(record, deviceId);
+    if (stranger !== null) return stranger;
     const begun = openTripSchema.safeParse(record);
     if (begun.success && timeOf(begun.data.endtime) === null) {
       const other = otherEndIn(record, begun.data.starttime);
@@ -281,10 +297,11 @@ export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips
       maxSpeed: data.maxspeed ?? 0,
       averageSpeed: data.averagespeed ?? 0,
       duration: durationOf(data.triptime, data.endtime - data.starttime),
-      startLatitude: data.slat,
-      startLongitude: data.slon,
-      endLatitude: data.elat,
-      endLongitude: data.elon,
+      ...placeOf(data.slat, data.slon, (startLatitude, startLongitude) => ({
+        startLatitude,
+        startLongitude,
+      })),
+      ...placeOf(data.elat, data.elon, (endLatitude, endLongitude) => ({ endLatitude, endLongitude })),
     };
   });
   if (!parsed.ok) return parsed;
@@ -296,6 +313,16 @@ export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips
     return { ok: false, problem: `${found.key}: no trip has a tripdistance (fields: ${fields})` };
   }
   return { ...parsed, value: { trips: parsed.value, whole: parsed.leftOut === undefined, openSince } };
+}
+
+/** Half a place is none, and 0, 0 is a receiver without a fix. */
+function placeOf<T>(
+  latitude: number | null,
+  longitude: number | null,
+  toValue: (latitude: number | null, longitude: number | null) => T,
+): T {
+  const isPlace = latitude !== null && longitude !== null && !(latitude === 0 && longitude === 0);
+  return isPlace ? toValue(latitude, longitude) : toValue(null, null);
 }
 
 /** Milliseconds. Some platforms send seconds: then it is less than a hundredth of the time that has gone by. */

@@ -118,7 +118,8 @@ describe('lastposition', () => {
   });
 
   test.each([
-    [{ updatetime: 0 }, 'was never located'],
+    [{ updatetime: 0 }, 'no time is given'],
+    [{ updatetime: 0, callat: 0, callon: '' }, 'was never located'],
     [{ callat: 91 }, 'beyond ±90'],
     [{ callon: 'east' }, 'must be a number'],
     [{ deviceid: undefined }, 'deviceid: is missing'],
@@ -164,6 +165,14 @@ describe('lastposition', () => {
     });
   });
 
+  test.each([[{}], [{ updatetime: null, callat: 6.5, callon: 3.3 }]])(
+    'records that are all %j are not an empty answer',
+    (record) => {
+      expect(answer([record, record])).toMatchObject({ ok: false });
+      expect(parseTrack(body({ records: [record] }), 'd1')).toMatchObject({ ok: false });
+    },
+  );
+
   test('records that are no list are reported as such', () => {
     expect(answer({})).toEqual({ ok: false, problem: 'records: must be a list' });
   });
@@ -176,4 +185,10 @@ test('querytracks: the records are those of the requested device', () => {
     value: [{ deviceId: 'd1', at: AT }],
   });
   expect(parseTrack('', 'd1')).toMatchObject({ ok: false });
+  const named = (deviceid: unknown) => ({ ...record, deviceid });
+  expect(parseTrack(body({ records: [named('d2'), named('D1')] }), 'd1')).toMatchObject({
+    value: [{ deviceId: 'd1' }],
+    leftOut: { malformed: 1, problem: 'records[0].deviceid: is d2, and d1 was asked for' },
+  });
+  expect(parseTrack(body({ records: [named('d2')] }), 'd1')).toMatchObject({ ok: false });
 });

@@ -45,6 +45,23 @@ describe('querytrips', () => {
     });
   });
 
+  test('a trip of another device is left out', () => {
+    expect(answer([{ ...trip, deviceid: 'd2' }, trip])).toMatchObject({
+      value: { trips: [{ start: AT }], whole: false },
+      leftOut: { malformed: 1, problem: 'totaltrips[0].deviceid: is d2, and d1 was asked for' },
+    });
+    expect(answer([{ ...trip, deviceid: 'd2' }]).ok).toBe(false);
+  });
+
+  test.each([[{ slat: 0, slon: '0.0' }], [{ slat: 'north' }], [{ slon: null }]])(
+    'a start of %j is no place',
+    (rest) => {
+      expect(answer([{ ...trip, ...rest }])).toMatchObject({
+        value: { trips: [{ startLatitude: null, startLongitude: null, endLatitude: 6.4 }] },
+      });
+    },
+  );
+
   test('a trip without a duration took from its start to its end; places may be unknown', () => {
     const { starttime, endtime, tripdistance } = trip;
     const expected = { duration: 1_200_000, startLatitude: null, endLongitude: null, distance: tripdistance };
