@@ -54,6 +54,7 @@ interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[];
   readonly oneOf?: readonly SchemaNode[];
   readonly type?: string;
+  readonly const?: unknown;
   readonly writeOnly?: boolean;
 }
 
@@ -84,7 +85,7 @@ function describeIssue(
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({
         path: [...path, key],
-        what: `is not a setting${suggestion(key, knownKeys(nodes))}`,
+        what: `is not a setting${suggestion(key, knownKeys(variantsOf(nodes, valueAt(root, path))))}`,
       }));
     case 'invalid_key':
       return issue.issues.map((inner) => ({ path, what: inner.message }));
@@ -169,6 +170,16 @@ function nodesAt(schema: SchemaNode, path: Path): readonly SchemaNode[] {
 function branches(node: SchemaNode): readonly SchemaNode[] {
   const inner = node.anyOf ?? node.oneOf;
   return inner === undefined ? [node] : inner.flatMap(branches);
+}
+
+/** Of several forms of a map, the one that it says it has: an account's vendor has settings of its own. */
+function variantsOf(nodes: readonly SchemaNode[], value: unknown): readonly SchemaNode[] {
+  const isMeant = ({ properties = {} }: SchemaNode) =>
+    Object.entries(properties).every(
+      ([key, property]) => property.const === undefined || property.const === valueAt(value, [key]),
+    );
+  const meant = nodes.filter(isMeant);
+  return meant.length === 0 ? nodes : meant;
 }
 
 function knownKeys(nodes: readonly SchemaNode[]): readonly string[] {

@@ -39,6 +39,16 @@ datasets:
     expect(() => parse(text)).toThrow('  accounts.main.regoin (line 6): is not a setting');
   });
 
+  test('a setting of another vendor’s accounts is not suggested', () => {
+    const text = 'accounts: { car: { vendor: bmw-mybmw, egressIp: office, username: ada } }';
+    const found = problems(text).filter((problem) => problem.includes('is not a setting'));
+    expect(found).toHaveLength(2);
+    for (const problem of found) {
+      expect(problem).not.toMatch(/did you mean "(?:egressIp|username)"/);
+      expect(problem).not.toMatch(/sellerId|loginType/);
+    }
+  });
+
   test('a wrong variable and a wrong key come together', () => {
     expect(problems('log: { level: x }', { CHUNK_HOURS: 'y' })).toHaveLength(2);
   });
