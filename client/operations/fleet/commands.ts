@@ -16,6 +16,7 @@ import { storedVehicles } from '../../../store/reads/vehicles';
 import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import type { command } from '../../../workflows/commands/command';
 import { cancelSignal, commandWorkflowId } from '../../../workflows/messages';
+import type { Backend } from '../backend/backend';
 import { invalid, messageOf, problem } from '../errors';
 import { hint } from '../hints';
 
@@ -130,12 +131,24 @@ export async function chooseStored(db: Pool, text: string): Promise<Command> {
   throw problem('NOT_FOUND', 'command', `"${text}" is the id of several commands: give one of ${numbers}`);
 }
 
-/** Calls a command back that has not been sent. @returns it as it stands then. */
-export async function cancel(client: Client, db: Pool, stored: Command, reason: string): Promise<Command> {
+/**
+ * Calls a command back that has not been sent. Its row is what keeps it from being sent: where Temporal cannot be asked,
+ * its workflow finds that there when it goes on.
+ * @returns it as it stands then.
+ */
+export async function cancel(
+  { temporal }: Pick<Backend, 'temporal'>,
+  db: Pool,
+  stored: Command,
+  reason: string,
+): Promise<Command> {
   const after = await cancelCommand(db, stored.id, reason);
+  if (after.state !== 'cancelled') return after;
   const workflowId = commandWorkflowId(stored.account, stored.id);
-  if (after.state === 'cancelled' && (await isRunning(client, workflowId))) {
+  const tell = async (client: Client) => {
+    if (!(await isRunning(client, workflowId))) return;
     await client.workflow.getHandle(workflowId).signal(cancelSignal, { reason });
-  }
+  };
+  await temporal(tell).catch(() => undefined);
   return after;
 }

@@ -97,7 +97,7 @@ export const cancelCommand = operation({
     backend.database(async (db) => {
       const stored = await chooseStored(db, given.command);
       const because = given.reason || 'cancelled by operator';
-      const after = await backend.temporal((client) => cancel(client, db, stored, because));
+      const after = await cancel(backend, db, stored, because);
       if (after.state === 'cancelled') return after;
       throw problem(
         'TOO_LATE',

@@ -2,8 +2,9 @@
 import type { Pool } from 'pg';
 import type { Backend } from '../../../../../client/operations/backend/backend';
 import { explainWork } from '../../../../../client/operations/explain/explain';
+import { cancelCommand } from '../../../../../client/operations/fleet/device-commands';
 import { findAccount, limitsOfCall } from '../../../../../settings/accounts/accounts';
-import { createCommand } from '../../../../../store/commands/commands';
+import { createCommand, markSending } from '../../../../../store/commands/commands';
 import { createPool } from '../../../../../store/db';
 import { registerLimits } from '../../../../../store/permits/permits';
 import { type TestDatabase, testDatabase } from '../../../../support/stacks/embedded';
@@ -56,6 +57,13 @@ test('a device’s calls of the day are used up: which limit, and until when; ot
     },
   });
   expect(await explainWork(backend, { id: await commandTo('d2') })).toMatchObject({ wait: null });
+});
+
+test('a command is called back without Temporal, too: what has its row as cancelled does not send it', async () => {
+  const id = (await commandTo('d3')).slice('command:'.length);
+  const cancelled = await cancelCommand(backend, { command: id, reason: 'not needed' });
+  expect(cancelled).toMatchObject({ state: 'cancelled', resultMessage: 'not needed' });
+  expect(await markSending(db, Number(id), 'a late attempt')).toBe(false);
 });
 
 test('a result is polled for by other calls: it waits for their limits, and not for the command’s own', async () => {
