@@ -58,7 +58,8 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   if (known) return known;
   const cause = evidence.message ?? '';
   const isFailure = status !== 0 && !isResult(call, status);
-  const isPlain = !isFailure && mayBeOfCall(call, status, root?.root ?? {}) && OF_CALLS.test(cause);
+  const mayBeRefused = !isFailure && mayBeOfCall(call, status, root?.root ?? {});
+  const isPlain = mayBeRefused && OF_CALLS.test(cause);
   if ((isFailure || isPlain) && USED_UP.test(cause)) return usedUp(call, evidence, nowMs, zone);
   if ((isFailure || isPlain) && TOO_FAST.test(cause)) return tooFast(evidence);
   if (tellsOfToken(call, status, httpStatus, cause)) return tokenRefused(call, evidence);
@@ -72,6 +73,9 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
       return { kind: 'blocked', evidence };
     }
   }
+  // An empty list beside such words is no empty day.
+  const isRead = !ANSWERS_WITH_RESULT.has(call.operation);
+  if (mayBeRefused && isRead && BUSY.test(cause)) return service(call, null, evidence);
   const overall = byHttp(call, result.response, root === null, evidence, nowMs);
   if (overall) return overall;
   return status === null
@@ -163,6 +167,9 @@ const USED_UP =
 /** The platform's own failure: another call may succeed. */
 const SERVICE =
   /\b(?:system|server|service)\b.{0,20}\b(?:busy|error|exception|unavailable|abnormal)|\btemporar|\btimed?[\s_-]?out\b(?! of)|\binternal (?:server )?error|\btry again later|\bmaintenance\b|database|繁忙|稍后|维护|超时|系统(?:错误|异常)/iu;
+/** The same beside a 0, where only plain words count. */
+const BUSY =
+  /\b(?:system|server|service)\b.{0,20}\b(?:busy|unavailable|abnormal)|\btry again later|\bmaintenance\b|繁忙|稍后|维护|系统异常/iu;
 /** 8903 and 8904 in words. */
 const NOT_ADMITTED =
   /white[\s_-]?list|白名单|\b(?:account|user|ip)\b.{0,20}\b(?:restricted|disabled|suspended|frozen|banned|blocked|forbidden)\b|(?:账号|账户|用户).{0,6}(?:禁用|冻结|停用|受限)/iu;

@@ -133,6 +133,13 @@ describe('an expired token under another status', () => {
     expect(verdict('lastposition', { status: 0, cause, records: [{ deviceid: 'x' }] }).kind).toBe('ok');
     expect(verdict('sendcmd', { status: 0, cause }).kind).toBe('rate');
     expect(verdict('sendcommand', { status: 0, cause, commandid: 7 }).kind).toBe('ok');
+    const busy = { status: 0, cause: 'system busy, try again later' };
+    expect(verdict('querytracks', { ...busy, records: [] }).kind).toBe('server');
+    expect(verdict('querytracks', { ...busy, records: [{ updatetime: 1 }] }).kind).toBe('ok');
+    expect(verdict('sendcmd', busy).kind).toBe('ok');
+    expect(verdict('querytrips', { status: 0, cause: 'no data in the database', totaltrips: [] }).kind).toBe(
+      'ok',
+    );
     const usedUp = { status: 0, cause: "today's api calls are used up", totaltrips: [] };
     expect(verdict('querytrips', usedUp).kind).toBe('quota');
   });
