@@ -277,7 +277,7 @@ const NEEDS_TEMPORAL = [
   ...['showWorkers', 'listBackfills', 'showBackfill', 'pauseBackfill', 'resumeBackfill', 'cancelBackfill'],
   ...['startBackfill', 'startAudit', 'startSync', 'stopSync', 'pauseSync', 'resumeSync', 'listSyncs'],
   ...['startBatch', 'uploadBatch', 'startBatchFromFile', 'resumeBatch', 'pauseBatch', 'cancelBatch'],
-  ...['sendCommand', 'cancelCommand', 'startLogin', 'startPolling', 'stopPolling', 'pausePolling'],
+  ...['sendCommand', 'startLogin', 'startPolling', 'stopPolling', 'pausePolling'],
   ...['resumePolling', 'listPolling', 'explainWork', 'refreshSales'],
 ];
 

@@ -156,6 +156,12 @@ export class Lab<L extends string> {
     return rows;
   }
 
+  /** Their kinds, without those of creates that a busy machine has held up for seconds: these are settled, and lose nothing. */
+  async poolEventKinds(label: L): Promise<string[]> {
+    const events = await this.poolEvents(label);
+    return events.map(({ kind }) => kind).filter((kind) => kind !== 'report.unanswered');
+  }
+
   poolWorkflow(label: L) {
     return this.client.workflow.getHandle(poolWorkflowId(this.poolKey(label)));
   }
