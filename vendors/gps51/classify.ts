@@ -59,16 +59,16 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   const cause = evidence.message ?? '';
   const isFailure = status !== 0 && !isResult(call, status);
   const mayBeRefused = !isFailure && mayBeOfCall(call, status, root?.root ?? {});
-  const isPlain = mayBeRefused && OF_CALLS.test(cause);
-  if ((isFailure || isPlain) && USED_UP.test(cause)) return usedUp(call, evidence, nowMs, zone);
-  if ((isFailure || isPlain) && TOO_FAST.test(cause)) return tooFast(evidence);
+  const isOfCalls = isFailure || (mayBeRefused && OF_CALLS.test(cause));
+  if (isOfCalls && USED_UP.test(cause)) return usedUp(call, evidence, nowMs, zone);
+  if (isOfCalls && TOO_FAST.test(cause)) return tooFast(evidence);
   if (tellsOfToken(call, status, httpStatus, cause)) return tokenRefused(call, evidence);
   if (isFailure) {
     // Platforms repeat a status of HTTP in the body.
     if (status === 200 && saysDone(cause)) return { kind: 'ok', evidence };
     const named = status === null ? null : byNamedStatus(call, status, result.response, evidence, nowMs);
     if (named) return named;
-    if (SERVICE.test(cause)) return service(call, null, evidence);
+    if (BUSY.test(cause) || FAILED.test(cause)) return service(call, null, evidence);
     if (!LOGINS.has(call.operation) && NOT_ADMITTED.test(cause) && !OF_DEVICE_WORDS.test(cause)) {
       return { kind: 'blocked', evidence };
     }
@@ -164,12 +164,12 @@ const OF_CALLS =
 /** 8905 in words: the calls of a day. */
 const USED_UP =
   /^(?=.*\b(?:calls?|requests?|quota|limit|api|times)\b).*(?:\b(?:daily|per day|today'?s?)\b.{0,40}(?:exceed|reach|used[\s_-]?up|exhaust)|(?:exceed|reach|used[\s_-]?up|exhaust).{0,40}\b(?:daily|per day|today)\b)|(?:今日|当日|每日|当天).{0,20}(?:用完|用尽|上限)|次数.{0,10}(?:用完|用尽|上限)/iu;
-/** The platform's own failure: another call may succeed. */
-const SERVICE =
-  /\b(?:system|server|service)\b.{0,20}\b(?:busy|error|exception|unavailable|abnormal)|\btemporar|\btimed?[\s_-]?out\b(?! of)|\binternal (?:server )?error|\btry again later|\bmaintenance\b|database|繁忙|稍后|维护|超时|系统(?:错误|异常)/iu;
-/** The same beside a 0, where only plain words count. */
+/** The platform's own failure, whatever status it stands beside: another call may succeed. */
 const BUSY =
   /\b(?:system|server|service)\b.{0,20}\b(?:busy|unavailable|abnormal)|\btry again later|\bmaintenance\b|繁忙|稍后|维护|系统异常/iu;
+/** The same beside a status of failure, where less plain words say it, too. */
+const FAILED =
+  /\b(?:system|server|service)\b.{0,20}\b(?:error|exception)|\btemporar|\btimed?[\s_-]?out\b(?! of)|\binternal (?:server )?error|database|超时|系统错误/iu;
 /** 8903 and 8904 in words. */
 const NOT_ADMITTED =
   /white[\s_-]?list|白名单|\b(?:account|user|ip)\b.{0,20}\b(?:restricted|disabled|suspended|frozen|banned|blocked|forbidden)\b|(?:账号|账户|用户).{0,6}(?:禁用|冻结|停用|受限)/iu;

@@ -1,5 +1,6 @@
 /**
- * The header of an input file: a first row of which a name is that of an id. Pure.
+ * The header of an input file: a first row of which a name is that of an id, or whose id differs from those behind it.
+ * Pure.
  */
 import { invalid } from '../errors';
 

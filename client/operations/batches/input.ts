@@ -1,6 +1,7 @@
 /**
  * The input of a batch: a CSV file, read as a stream, checked row by row. The first column is the item's id, or the
- * one that a header calls `id` or `…_id`. A first row with such a name is a header, and names the columns.
+ * one that a header calls `id` or `…_id`. A first row with such a name is a header, and names the columns; so is one
+ * without digits in front, where the ids behind it hold some.
  *
  * A line that begins with `#` and has another number of fields than the file is a comment; with that number it is a
  * row, whose id begins with `#`. Comments are counted and reported, so that no row is lost silently.

@@ -104,16 +104,16 @@ export async function commandHold(
   const known = accountKnown(backend, account);
   const ofAccount = await readAccountStanding(db, known);
   const what = `command ${id}`;
+  const now = Date.now();
   const calls = callsOfCommand(known.parts?.commands, command);
   // A result is polled for by other calls than the command's own, which a closed pool holds as it holds all.
   const standing = state === 'queued' ? { ...ofAccount, stops: [] } : ofAccount;
   if (ofAccount.calls === null || calls === null) {
-    return accountWait(what, state === 'queued' ? { ...standing, limits: [] } : standing, null, Date.now());
+    return accountWait(what, state === 'queued' ? { ...standing, limits: [] } : standing, null, now);
   }
   const attributes = { ...ofAccount.calls.attributes, ...calls.attributes };
   const { operations } = calls;
   const own = { ...standing, calls: { ...ofAccount.calls, operations, attributes } };
-  const now = Date.now();
   const held = accountWait(what, own, null, now);
   if (held !== null || state === 'sending') return held;
   return usedUpWait(what, own, { operations, subject: null }, sentAt ?? createdAt, now);
