@@ -22,6 +22,7 @@ import { removePostgres, startPostgres } from '../embedded/postgres/postgres';
 import { HOUR_MS } from '../quota/durations';
 import type { Span } from '../quota/windows/chunks';
 import { ensureSeries, installDatasets } from '../store/datasets/datasets';
+import { ArrivingDocument } from '../store/datasets/ingest/document-spool';
 import { ingestDocument } from '../store/datasets/ingest/ingest';
 import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';
@@ -92,10 +93,9 @@ async function ingestOnce(pool: Pool, url: string, account: string, rows: number
   }, 20);
   const started = performance.now();
   const { body } = await request(url);
-  const document = openReportDocument(
-    body,
-    { dataset: RT_SALES, span, partition: PARTITION },
-    { compressionAlgorithm: 'GZIP' },
+  const expected = { dataset: RT_SALES, span, partition: PARTITION };
+  const document = new ArrivingDocument(body, (text) =>
+    openReportDocument(text, expected, { compressionAlgorithm: 'GZIP' }),
   );
   const result = await ingestDocument(pool, {
     dataset: RT_SALES,

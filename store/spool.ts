@@ -12,7 +12,6 @@ import { Readable } from 'node:stream';
 const READ_BYTES = 256 * 1024;
 /** Small pieces are written together. */
 const WRITE_BYTES = 256 * 1024;
-const NEWLINE = 0x0a;
 
 /** More than `maxBytes` was to be written. */
 export class SpoolFull extends Error {
@@ -56,24 +55,6 @@ export class Spool {
   async read(): Promise<Readable> {
     await this.flush();
     return Readable.from(this.pieces(), { objectMode: false, highWaterMark: READ_BYTES });
-  }
-
-  /**
-   * What has been written, in pieces of whole lines. A piece is valid until the next one is requested: all use the same
-   * memory. Only a line that is longer than `pieceBytes` makes a longer piece.
-   */
-  async *lines(pieceBytes: number): AsyncGenerator<Buffer> {
-    await this.flush();
-    let buffer = Buffer.allocUnsafeSlow(pieceBytes);
-    for (let at = 0; at < this.bytes; ) {
-      const { bytesRead } = await this.file.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) throw new Error('the spool file has become shorter');
-      const isLast = at + bytesRead === this.bytes;
-      const end = isLast ? bytesRead : buffer.lastIndexOf(NEWLINE, bytesRead - 1) + 1;
-      if (end > 0) yield buffer.subarray(0, end);
-      else if (bytesRead === buffer.length) buffer = Buffer.allocUnsafeSlow(2 * buffer.length);
-      at += end;
-    }
   }
 
   async close(): Promise<void> {

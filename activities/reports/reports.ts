@@ -11,6 +11,7 @@ import type { Priority } from '../../quota/limits/limit';
 import { restatementPolicy } from '../../settings';
 import { chunkPolicy } from '../../settings/datasets/report-context';
 import { recordFailure } from '../../store/datasets/failed-windows';
+import { ArrivingDocument } from '../../store/datasets/ingest/document-spool';
 import { type IngestResult, ingestDocument } from '../../store/datasets/ingest/ingest';
 import {
   liveJobs,
@@ -280,7 +281,7 @@ class Reports {
       span: job.span,
       jobId: job.id,
       purpose: job.purpose,
-      document: account.reports.openDocument(stream, request, location),
+      document: new ArrivingDocument(stream, (text) => account.reports.openDocument(text, request, location)),
       evidence: {
         ...(job.reportId === null ? {} : { reportId: job.reportId }),
         ...(job.requestId === null ? {} : { requestId: job.requestId }),

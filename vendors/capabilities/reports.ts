@@ -42,7 +42,8 @@ export interface DocumentLocation {
 /** A document on its way in. `head`, `bytes` and `digest` grow while `batches` is consumed. */
 export interface ReportDocument {
   /**
-   * Rows in document order, to be consumed once. The next piece is read only when the last was taken.
+   * Rows in document order, to be consumed once. A batch may be empty, so that whoever reads hears from a long part
+   * without rows that can be used. The next piece is read only when the last was taken.
    * Throws DocumentError for a document that must not be ingested; an error of the source passes through.
    */
   readonly batches: AsyncIterable<readonly DatasetRow[]>;

@@ -1,90 +1,79 @@
 /**
- * Writes a document's rows as COPY text to a spool file while the document is read, so that no connection is held
- * meanwhile.
+ * Keeps a document in a spool file, as it comes in, before a transaction begins: no connection and no lock is held for
+ * as long as a vendor takes to send it. It can be read more than once then.
  */
-
-import { HOUR_MS } from '../../../quota/durations';
-import { toTimestamptz } from '../../db';
+import type { Readable } from 'node:stream';
 import { Spool, SpoolFull } from '../../spool';
-import { type Span, spanText } from '../span';
-import type { IncomingDocument, IncomingRow } from './types';
+import type { IncomingDocument } from './incoming';
+import { refusal } from './refusal';
 
-export interface SpooledRows {
-  readonly spool: Spool;
-  readonly rows: number;
-  /** Rows by the start of their hour, epoch ms. */
-  readonly byHour: ReadonlyMap<number, number>;
-}
+/** A document on its way in. */
+export class ArrivingDocument {
+  private last: IncomingDocument | null = null;
+  private spool: Spool | null = null;
+  private readonly stop = new AbortController();
 
-export interface SpoolTerms {
-  readonly seriesId: number;
-  readonly span: Span;
-  /** Of the text, and of the rows as they are spooled. */
-  readonly maxBytes: number;
-}
+  /** @param open reads the document from the beginning. The source's errors are minded from now on. */
+  constructor(
+    private readonly source: Readable,
+    private readonly open: (source: Readable) => IncomingDocument,
+  ) {
+    // An error before anybody reads is no crash: it comes up when it is read.
+    source.on('error', () => {});
+  }
 
-/** Reads the document to its end. The caller closes the spool. @throws what the document or its download fails with. */
-export async function spoolRows(document: IncomingDocument, terms: SpoolTerms): Promise<SpooledRows> {
-  const spool = await Spool.open(terms.maxBytes);
-  try {
-    const encoder = new CopyEncoder(terms);
-    for await (const batch of document.batches) {
-      await spool.write(encoder.encode(batch));
-      if (document.bytes() > terms.maxBytes) throw new SpoolFull('the text is too long');
+  /** Takes the source to its end. @throws what it fails with, and a refusal when it is too long. */
+  async keep(maxBytes: number): Promise<void> {
+    const { signal } = this.stop;
+    signal.throwIfAborted();
+    const spool = await Spool.open(maxBytes);
+    this.spool = spool;
+    const taking = (async () => {
+      for await (const chunk of this.source as AsyncIterable<Buffer>) await spool.write(chunk);
+    })();
+    // A source that has stalled may not end for being destroyed.
+    const stopped = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+    stopped.catch(() => {});
+    try {
+      await Promise.race([taking, stopped]);
+    } catch (error) {
+      if (error instanceof SpoolFull) throw tooLong(maxBytes);
+      throw error;
     }
-    return { spool, rows: encoder.rows, byHour: encoder.byHour };
-  } catch (error) {
-    await spool.close();
-    if (!(error instanceof SpoolFull)) throw error;
-    const most = `${Math.round(terms.maxBytes / 1024 / 1024)} MiB (reports.maxDocumentMb)`;
-    throw refusal('too_large', `the document is longer than ${most}`);
+  }
+
+  /** Reads what is kept, from the beginning. */
+  async read(): Promise<IncomingDocument> {
+    if (this.spool === null) throw new Error('a document is read after it is kept');
+    this.last?.abort(new Error('the document is read again'));
+    const document = this.open(await this.spool.read());
+    this.last = document;
+    if (this.stop.signal.aborted) document.abort(this.stop.signal.reason);
+    return document;
+  }
+
+  /** The reading that was begun last; null before the first. */
+  get reading(): IncomingDocument | null {
+    return this.last;
+  }
+
+  /** Ends whatever waits for the source, and any reading. */
+  abort(error: Error): void {
+    this.stop.abort(error);
+    this.source.destroy(error);
+    this.last?.abort(error);
+  }
+
+  async close(): Promise<void> {
+    // An open download must not be left behind, nor the file be closed under a reading.
+    this.abort(new Error('the ingest has ended'));
+    await this.spool?.close();
   }
 }
 
-class CopyEncoder {
-  rows = 0;
-  readonly byHour = new Map<number, number>();
-  private readonly times = new Map<number, string>();
-
-  constructor(private readonly terms: SpoolTerms) {}
-
-  encode(batch: readonly IncomingRow[]): Buffer {
-    const { seriesId, span } = this.terms;
-    let text = '';
-    for (const row of batch) {
-      if (row.start < span.from || row.end > span.to) {
-        throw refusal(
-          'schema',
-          `row ${this.rows}: ${spanText({ from: row.start, to: row.end })} is outside of the requested span ${spanText(span)}`,
-        );
-      }
-      text += `${seriesId}\t${this.time(row.start)}\t${this.time(row.end)}`;
-      for (const value of row.values) text += `\t${/[\\\t\n\r]/.test(value) ? escaped(value) : value}`;
-      text += '\n';
-      this.rows += 1;
-      const hour = Math.floor(row.start / HOUR_MS) * HOUR_MS;
-      this.byHour.set(hour, (this.byHour.get(hour) ?? 0) + 1);
-    }
-    return Buffer.from(text);
-  }
-
-  private time(epochMs: number): string {
-    let text = this.times.get(epochMs);
-    if (text === undefined) {
-      text = toTimestamptz(epochMs);
-      this.times.set(epochMs, text);
-    }
-    return text;
-  }
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
-
-function escaped(value: string): string {
-  return value.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? character);
-}
-
-/** An error that refuses the document; `problemOf` of ingest.ts knows it. */
-export function refusal(code: string, problem: string): Error {
-  return Object.assign(new Error(problem), { documentProblem: { code, position: null, problem } });
+export function tooLong(maxBytes: number): Error {
+  const most = `${Math.round(maxBytes / 1024 / 1024)} MiB (reports.maxDocumentMb)`;
+  return refusal('too_large', `the document is longer than ${most}`);
 }

@@ -1,13 +1,11 @@
 /**
- * Ingests a vendor's document. It is read to its end into a spool file first, so that nobody waits for a slow vendor.
- * Then it replaces the rows of its span and updates the ledger and the job in one short transaction: readers see the
+ * Ingests a vendor's document. It is kept in a spool file first, so that nobody waits for a slow vendor. Then it replaces the rows of its span and updates the ledger and the job in one short transaction: readers see the
  * old hours or the new ones, and a crash leaves no half.
  *
  * Rows are replaced, not merged: a restated hour can lose rows, and an upsert would leave the old ones behind. But
  * known rows are not replaced by a document that holds far fewer (quota/windows/restatement.ts), nor by a row that
  * cannot be used.
  */
-import { types } from 'node:util';
 import type { Pool, PoolClient } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { type BadRowPolicy, refusedForBadRows } from '../../../quota/windows/bad-rows';
@@ -21,11 +19,14 @@ import { markFailed, markIngested } from '../jobs/jobs';
 import { carve, lockSeries } from '../ledger';
 import { insertWindowEvent } from '../series-events';
 import { type Span, toRange } from '../span';
-import { refusal, type SpooledRows, spoolRows } from './document-spool';
+
 import { readDoubts, reportDoubts, summaryOf, writeDoubts } from './doubted-hours';
+import type { DocumentProblem, IncomingDocument } from './incoming';
+import { DocumentReading } from './reading';
+import { problemOf, refusal } from './refusal';
 import { replaceRows } from './replace-span';
 import { insertSetAside, type SetAsideRow } from './set-aside';
-import type { DocumentProblem, DoubtedSummary, Ingest, IngestResult } from './types';
+import type { DoubtedSummary, Ingest, IngestResult } from './types';
 
 export type { Ingest, IngestResult } from './types';
 
@@ -48,39 +49,33 @@ export const DEFAULT_RESTATEMENT: RestatementPolicy = {
  *   the job is still live, and the same call may be made again with the document fetched again.
  */
 export async function ingestDocument(pool: Pool, ingest: Ingest): Promise<IngestResult> {
-  const abort = () =>
-    ingest.document.abort(new Error('the ingest was aborted', { cause: ingest.signal?.reason }));
-  ingest.signal?.addEventListener('abort', abort);
+  const { document, signal, maxBytes = DEFAULT_MAX_BYTES } = ingest;
+  const abort = () => document.abort(new Error('the ingest was aborted', { cause: signal?.reason }));
+  signal?.addEventListener('abort', abort);
   try {
-    ingest.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     const stale = await endedJob(pool, ingest.jobId);
     if (stale !== null) return { outcome: 'stale', jobState: stale };
-    return await spoolAndReplace(pool, ingest);
+    await document.keep(maxBytes);
+    return await inTransaction(pool, (client) => replaceSpan(client, ingest));
   } catch (error) {
     const problem = problemOf(error);
     if (problem === null) throw error;
     const retryAt = await inTransaction(pool, (client) => recordRejection(client, ingest, problem));
     return { outcome: 'rejected', problem, retryAt };
   } finally {
-    ingest.signal?.removeEventListener('abort', abort);
-    // Not every way out has read the document; an open download must not be left behind.
-    ingest.document.abort(new Error('the ingest has ended'));
-  }
-}
-
-async function spoolAndReplace(pool: Pool, ingest: Ingest): Promise<IngestResult> {
-  const { document, seriesId, span, maxBytes = DEFAULT_MAX_BYTES } = ingest;
-  const spooled = await spoolRows(document, { seriesId, span, maxBytes });
-  try {
-    checkBadRows(ingest, spooled.rows, document.badRows().count);
-    return await inTransaction(pool, (client) => replaceSpan(client, ingest, spooled));
-  } finally {
-    await spooled.spool.close();
+    signal?.removeEventListener('abort', abort);
+    await document.close();
   }
 }
 
 /** @throws what refuses the document. */
-function checkBadRows({ document, badRows = DEFAULT_BAD_ROWS }: Ingest, good: number, bad: number): void {
+function checkBadRows(
+  { badRows = DEFAULT_BAD_ROWS }: Ingest,
+  document: IncomingDocument,
+  good: number,
+  bad: number,
+): void {
   const reason = refusedForBadRows(good, bad, badRows);
   if (reason === null) return;
   const first = document.badRows().rows[0]?.problem;
@@ -95,8 +90,8 @@ async function endedJob(db: Pool | PoolClient, jobId: number | undefined): Promi
   return (LIVE_STATES as readonly JobState[]).includes(state) ? null : state;
 }
 
-async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledRows): Promise<IngestResult> {
-  const { dataset, seriesId, span, document, now } = ingest;
+async function replaceSpan(client: PoolClient, ingest: Ingest): Promise<IngestResult> {
+  const { dataset, seriesId, span, now, maxBytes = DEFAULT_MAX_BYTES } = ingest;
   await lockSeries(client, seriesId);
   // Asked under the lock: another ingest of the same job may have been the one we waited for.
   const stale = await endedJob(client, ingest.jobId);
@@ -104,25 +99,20 @@ async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledR
 
   const known = await knownRows(client, ingest);
   const doubts = await readDoubts(client, seriesId, span);
-  const doubted = doubtedHours({
-    known,
-    reported: spooled.byHour,
-    doubts,
-    policy: ingest.restatement ?? DEFAULT_RESTATEMENT,
-    now,
-  });
-  const bad = document.badRows();
-  const replaced = await replaceRows(client, {
+  const policy = ingest.restatement ?? DEFAULT_RESTATEMENT;
+  const { reading, doubted, rows, deleted, duplicates } = await replaceRows(client, {
     dataset,
     seriesId,
     span,
-    rows: spooled,
-    keptHours: doubted.map(({ hour }) => hour),
-    badRows: bad.rows,
-    moreBadRows: bad.count > bad.rows.length,
+    read: async () => new DocumentReading(await ingest.document.read(), { seriesId, span, maxBytes }),
+    doubted: (read) => {
+      checkBadRows(ingest, read.document, read.rows, read.document.badRows().count);
+      return doubtedHours({ known, reported: read.byHour, doubts, policy, now });
+    },
   });
-  const setAside = bad.count + replaced.duplicates.length;
-  checkBadRows(ingest, spooled.rows - replaced.duplicates.length, setAside);
+  const { document } = reading;
+  const setAside = document.badRows().count + duplicates.length;
+  checkBadRows(ingest, document, reading.rows - duplicates.length, setAside);
 
   const summary = summaryOf(doubted);
   const evidence = {
@@ -135,18 +125,16 @@ async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledR
   };
   for (const piece of without(span, doubted)) await writeWindow(client, ingest, piece, evidence);
   await writeDoubts(client, { seriesId, span, doubted, evidence, now });
-  await insertSetAside(client, { seriesId, span, evidence, now }, [
-    ...unusable(ingest),
-    ...replaced.duplicates,
-  ]);
+  await insertSetAside(client, { seriesId, span, evidence, now }, [...unusable(document), ...duplicates]);
   await recordEvents(client, ingest, {
     doubts,
     doubted,
     setAside,
-    duplicates: replaced.duplicates,
+    first: (unusable(document)[0] ?? duplicates[0])?.problem,
+    duplicates,
     summary,
     known,
-    reported: spooled.byHour,
+    reported: reading.byHour,
   });
   if (ingest.jobId !== undefined) {
     const { applied, job } = await markIngested(client, ingest.jobId, { evidence, now });
@@ -154,12 +142,12 @@ async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledR
       throw new Error(`job ${job.id} is ${job.state}; only a requested or ready job can be ingested`);
   }
   await healSkipped(client, seriesId, now);
-  const state = spooled.rows === 0 ? 'empty_provisional' : 'done';
+  const state = reading.rows === 0 ? 'empty_provisional' : 'done';
   return {
     outcome: 'ingested',
     state,
-    rows: replaced.rows,
-    replaced: replaced.deleted,
+    rows,
+    replaced: deleted,
     digest: document.digest(),
     setAside,
     doubted: summary,
@@ -216,7 +204,7 @@ async function writeWindow(client: PoolClient, ingest: Ingest, piece: Span, evid
   );
 }
 
-function unusable({ document }: Ingest): SetAsideRow[] {
+function unusable(document: IncomingDocument): SetAsideRow[] {
   return document.badRows().rows.map(({ index, start, key, problem, text }) => ({
     code: 'unusable',
     index,
@@ -235,6 +223,8 @@ async function recordEvents(
     readonly doubts: ReadonlyMap<number, { readonly answers: number; readonly accepted: boolean }>;
     readonly doubted: readonly DoubtedHour[];
     readonly setAside: number;
+    /** What is wrong with the first of them. */
+    readonly first: string | undefined;
     readonly duplicates: readonly SetAsideRow[];
     readonly summary: DoubtedSummary | null;
     readonly known: ReadonlyMap<number, number>;
@@ -247,7 +237,7 @@ async function recordEvents(
     await insertWindowEvent(client, 'rows.set_aside', window, {
       rows: what.setAside,
       duplicates: what.duplicates.length,
-      first: (unusable(ingest)[0] ?? what.duplicates[0])?.problem,
+      first: what.first,
     });
   }
   await reportDoubts(client, window, what.doubted, ingest.restatement ?? DEFAULT_RESTATEMENT);
@@ -266,27 +256,19 @@ async function recordEvents(
   }
 }
 
-/** What is wrong with the document, or null when the error is about something else. */
-function problemOf(error: unknown): DocumentProblem | null {
-  if (!types.isNativeError(error)) return null;
-  if ('documentProblem' in error) return error.documentProblem as DocumentProblem;
-  const code = 'code' in error ? String(error.code) : '';
-  // Class 22, data exception: a value that the column cannot hold.
-  if (code.startsWith('22')) return { code: 'schema', position: null, problem: error.message };
-  return null;
-}
-
 /** @returns when the window is tried again, epoch ms. */
 async function recordRejection(
   client: PoolClient,
   ingest: Ingest,
   problem: DocumentProblem,
 ): Promise<number | null> {
-  const { seriesId, now, document } = ingest;
+  const { seriesId, now } = ingest;
+  // One that is too long to keep was not read.
+  const document = ingest.document.reading;
   const evidence = {
     ...ingest.evidence,
     fetchedAt: new Date(now).toISOString(),
-    bytes: document.bytes(),
+    bytes: document?.bytes() ?? null,
     ...problem,
   };
   const reason = `${problem.code}: ${problem.problem}`;
@@ -296,7 +278,11 @@ async function recordRejection(
     ...(ingest.poolKey === undefined ? {} : { poolKey: ingest.poolKey }),
   });
   if (ingest.jobId !== undefined) await markFailed(client, ingest.jobId, { reason, evidence, now });
-  await insertSetAside(client, { seriesId, span: ingest.span, evidence, now }, unusable(ingest));
+  await insertSetAside(
+    client,
+    { seriesId, span: ingest.span, evidence, now },
+    document === null ? [] : unusable(document),
+  );
   await client.query(
     `insert into rejected_documents (series_id, job_id, span, code, position, problem, head, evidence, rejected_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
@@ -307,7 +293,7 @@ async function recordRejection(
       problem.code,
       problem.position,
       problem.problem,
-      document.head().subarray(0, MAX_HEAD_BYTES),
+      document?.head().subarray(0, MAX_HEAD_BYTES) ?? Buffer.alloc(0),
       jsonText(evidence),
       toTimestamptz(now),
     ],

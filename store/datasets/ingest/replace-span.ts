@@ -7,31 +7,31 @@ import { pipeline } from 'node:stream/promises';
 import { types } from 'node:util';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import type { DoubtedHour } from '../../../quota/windows/restatement';
 import { toTimestamptz } from '../../db';
 import { jsonText } from '../../storable';
 import { type DatasetTable, factTable } from '../datasets';
 import type { Span } from '../span';
-import type { SpooledRows } from './document-spool';
+import type { IncomingBadRow } from './incoming';
+import type { DocumentReading } from './reading';
 import type { SetAsideRow } from './set-aside';
-import type { IncomingBadRow } from './types';
 
 export interface Replacement {
   readonly dataset: DatasetTable;
   readonly seriesId: number;
   readonly span: Span;
-  readonly rows: SpooledRows;
-  /** Starts of the hours whose known rows stay, and whose rows of the document are not taken in. */
-  readonly keptHours: readonly number[];
+  /** Reads the document from its beginning. */
+  readonly read: () => Promise<DocumentReading>;
   /**
-   * Rows that were set aside. The known rows that each may have been stay, unless another row of the document has them:
-   * of a row without a readable key the whole hour, of one without a time that key in all hours.
+   * Judges what has been read to its end: the hours whose known rows stay, and whose rows of the document are not taken
+   * in. Throws what refuses the document.
    */
-  readonly badRows: readonly IncomingBadRow[];
-  /** There were more of them, of which nothing is kept. */
-  readonly moreBadRows: boolean;
+  readonly doubted: (reading: DocumentReading) => readonly DoubtedHour[];
 }
 
 export interface Replaced {
+  readonly reading: DocumentReading;
+  readonly doubted: readonly DoubtedHour[];
   /** Rows of the document that are in. */
   readonly rows: number;
   /** Known rows that are gone or were replaced. */
@@ -40,27 +40,39 @@ export interface Replaced {
   readonly duplicates: readonly SetAsideRow[];
 }
 
-/** To be called under the lock of the series. */
+/**
+ * To be called under the lock of the series. Most documents are taken in whole, while they are read; whether one can be
+ * is known at its end only. One that cannot is read a second time.
+ */
 export async function replaceRows(client: PoolClient, replacement: Replacement): Promise<Replaced> {
-  const { keptHours, badRows } = replacement;
-  const keeps = keptHours.length > 0 || badRows.length > 0;
-  if (!keeps) {
-    await client.query('savepoint whole_document');
-    try {
-      const deleted = await client.query(`delete from ${factTable(replacement.dataset)} f where ${IN_SPAN}`, [
-        replacement.seriesId,
-        toTimestamptz(replacement.span.from),
-        toTimestamptz(replacement.span.to),
-      ]);
-      await copyInto(client, replacement, factTable(replacement.dataset));
-      await client.query('release savepoint whole_document');
-      return { rows: replacement.rows.rows, deleted: deleted.rowCount ?? 0, duplicates: [] };
-    } catch (error) {
-      if (!isDuplicateKey(error)) throw error;
-      await client.query('rollback to savepoint whole_document');
-    }
+  await client.query('savepoint whole_document');
+  const replaced = await wholeDocument(client, replacement);
+  if (replaced !== null) {
+    await client.query('release savepoint whole_document');
+    return replaced;
   }
+  await client.query('rollback to savepoint whole_document');
   return throughStaging(client, replacement);
+}
+
+/** Null when known rows have to stay, or rows share a key. */
+async function wholeDocument(client: PoolClient, replacement: Replacement): Promise<Replaced | null> {
+  const { dataset, seriesId, span } = replacement;
+  const { rowCount } = await client.query(`delete from ${factTable(dataset)} f where ${IN_SPAN}`, [
+    seriesId,
+    toTimestamptz(span.from),
+    toTimestamptz(span.to),
+  ]);
+  const reading = await replacement.read();
+  try {
+    await copyInto(client, dataset, reading, factTable(dataset));
+  } catch (error) {
+    if (isDuplicateKey(error)) return null;
+    throw error;
+  }
+  const doubted = replacement.doubted(reading);
+  if (doubted.length > 0 || reading.document.badRows().count > 0) return null;
+  return { reading, doubted, rows: reading.rows, deleted: rowCount ?? 0, duplicates: [] };
 }
 
 const IN_SPAN = 'f.series_id = $1 and f.start_time >= $2 and f.start_time < $3';
@@ -69,25 +81,47 @@ function isDuplicateKey(error: unknown): boolean {
   return types.isNativeError(error) && 'code' in error && error.code === '23505';
 }
 
-async function copyInto(client: PoolClient, { dataset, rows }: Replacement, table: string): Promise<void> {
+async function copyInto(
+  client: PoolClient,
+  dataset: DatasetTable,
+  reading: DocumentReading,
+  table: string,
+): Promise<void> {
   const columns = ['series_id', 'start_time', 'end_time', ...dataset.columns.map(({ name }) => name)];
   const statement = `copy ${table} (${columns.join(', ')}) from stdin`;
   // A session that waits for COPY's data is not idle to Postgres: were this process frozen in the middle, only the
   // statement's own limit would free the series. So the rows go in pieces, each a statement that is soon over.
   await client.query(`set local statement_timeout = ${PIECE_MS}`);
-  for await (const piece of rows.spool.lines(PIECE_BYTES)) {
-    await pipeline(Readable.from([piece]), client.query(copyFrom(statement)));
+  for await (const piece of oneAhead(reading.pieces())) {
+    // The server takes a session that says nothing for long for a frozen one.
+    if (piece.length === 0) await client.query('select');
+    else await pipeline(Readable.from([piece]), client.query(copyFrom(statement)));
   }
   await client.query('set local statement_timeout to default');
 }
 
+/** Asks for the next piece before this one is used, so that the document is read on while the database writes. */
+async function* oneAhead<T>(pieces: AsyncGenerator<T>): AsyncGenerator<T> {
+  let next = pieces.next();
+  try {
+    for (;;) {
+      const { done, value } = await next;
+      if (done === true) return;
+      next = pieces.next();
+      // Should the use of this one fail, nobody waits for the next.
+      next.catch(() => {});
+      yield value;
+    }
+  } finally {
+    await pieces.return(undefined);
+  }
+}
+
 /** Longest time for one piece of a COPY, ms: far more than a busy machine needs for it. */
 const PIECE_MS = 8_000;
-/** Rows as text, of one piece. */
-const PIECE_BYTES = 1 << 20;
 
 async function throughStaging(client: PoolClient, replacement: Replacement): Promise<Replaced> {
-  const { dataset, seriesId, span, keptHours } = replacement;
+  const { dataset, seriesId, span } = replacement;
   const table = factTable(dataset);
   const names = dataset.columns.map(({ name }) => name);
   const keys = dataset.columns.filter(({ key }) => key).map(({ name }) => name);
@@ -96,11 +130,14 @@ async function throughStaging(client: PoolClient, replacement: Replacement): Pro
     `create temporary table incoming on commit drop as select f.* from ${table} f limit 0;
      alter table incoming add column n bigint generated always as identity`,
   );
-  await copyInto(client, replacement, 'incoming');
+  const reading = await replacement.read();
+  await copyInto(client, dataset, reading, 'incoming');
+  const doubted = replacement.doubted(reading);
+  const keptHours = doubted.map(({ hour }) => toTimestamptz(hour));
   await client.query(`create index on incoming (${[...key, 'n'].join(', ')})`);
   const duplicates = await differingDuplicates(client, dataset, key);
 
-  const bad = whatBadRowsMayBe(replacement);
+  const bad = whatBadRowsMayBe(reading.document.badRows());
   // Every key column as text, for the keys of bad rows are text.
   const sameKey = keys.map((name, i) => `b.key[${i + 1}] = f.${name}::text`);
   const sameRow = ['b.start_time = f.start_time', ...sameKey].join(' and ');
@@ -119,7 +156,7 @@ async function throughStaging(client: PoolClient, replacement: Replacement): Pro
       seriesId,
       toTimestamptz(span.from),
       toTimestamptz(span.to),
-      keptHours.map(toTimestamptz),
+      keptHours,
       jsonText(bad.rows),
       bad.starts.map(toTimestamptz),
       bad.any,
@@ -130,13 +167,23 @@ async function throughStaging(client: PoolClient, replacement: Replacement): Pro
     `insert into ${table} (${columns})
      select ${columns} from (select distinct on (${key.join(', ')}) * from incoming order by ${key.join(', ')}, n) i
      where date_trunc('hour', start_time) <> all ($1::timestamptz[])`,
-    [keptHours.map(toTimestamptz)],
+    [keptHours],
   );
-  return { rows: inserted.rowCount ?? 0, deleted: deleted.rowCount ?? 0, duplicates };
+  return { reading, doubted, rows: inserted.rowCount ?? 0, deleted: deleted.rowCount ?? 0, duplicates };
 }
 
-/** Known rows that a document's bad rows may have been: single rows or keys, whole starts, or any at all. */
-function whatBadRowsMayBe({ badRows, moreBadRows }: Replacement): {
+/**
+ * Known rows that a document's bad rows may have been, which stay unless another row of the document has them: single
+ * rows or keys, whole starts, or any at all. Of a row without a readable key it is the whole start, of one without a time
+ * that key at all starts.
+ */
+function whatBadRowsMayBe({
+  count,
+  rows: badRows,
+}: {
+  readonly count: number;
+  readonly rows: readonly IncomingBadRow[];
+}): {
   readonly rows: readonly { readonly start: string | null; readonly key: readonly string[] }[];
   readonly starts: readonly number[];
   readonly any: boolean;
@@ -145,7 +192,8 @@ function whatBadRowsMayBe({ badRows, moreBadRows }: Replacement): {
     key === null ? [] : [{ start: start === null ? null : toTimestamptz(start), key }],
   );
   const starts = badRows.flatMap(({ start, key }) => (start !== null && key === null ? [start] : []));
-  const any = moreBadRows || badRows.some(({ start, key }) => start === null && key === null);
+  // Of those that were only counted nothing is known.
+  const any = count > badRows.length || badRows.some(({ start, key }) => start === null && key === null);
   return { rows, starts: [...new Set(starts)], any };
 }
 

@@ -1,9 +1,9 @@
 /** Sales report documents as the vendor sends them, for tests of the store. */
 import { Readable } from 'node:stream';
 import type { Span } from '../../../quota/windows/chunks';
+import { ArrivingDocument } from '../../../store/datasets/ingest/document-spool';
 import { RT_SALES } from '../../../vendors/amazon/datasets';
 import { openReportDocument } from '../../../vendors/amazon/document/document';
-import type { ReportDocument } from '../../../vendors/capabilities/reports';
 
 export const HOUR = 3_600_000;
 /** Midnight of a day in the past; all spans of these tests count hours from it. */
@@ -38,11 +38,13 @@ export function salesText(span: Span, rows: readonly SalesRow[]): string {
   return `{"reportSpecification":${JSON.stringify(specification)},"reportData":[${data.join(',')}]}`;
 }
 
-export function openText(source: string | Readable, span: Span): ReportDocument {
+export function openText(source: string | Readable, span: Span): ArrivingDocument {
   const stream = typeof source === 'string' ? Readable.from([Buffer.from(source)]) : source;
-  return openReportDocument(stream, { dataset: RT_SALES, span, partition: PARTITION });
+  return new ArrivingDocument(stream, (text) =>
+    openReportDocument(text, { dataset: RT_SALES, span, partition: PARTITION }),
+  );
 }
 
-export function salesDocument(span: Span, rows: readonly SalesRow[]): ReportDocument {
+export function salesDocument(span: Span, rows: readonly SalesRow[]): ArrivingDocument {
   return openText(salesText(span, rows), span);
 }

@@ -84,8 +84,7 @@ async function* readBatches(
   try {
     for await (const chunk of text as AsyncIterable<Buffer>) {
       tap.add(chunk);
-      const rows = parser.write(chunk);
-      if (rows.length > 0) yield rows;
+      yield parser.write(chunk);
     }
   } catch (error) {
     throw zlibProblem(error, tap.bytes) ?? error;

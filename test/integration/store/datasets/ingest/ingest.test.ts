@@ -150,7 +150,7 @@ describe('a document that is ingested', () => {
       jobState: 'ingested',
     });
     await closed;
-    expect(document.bytes()).toBe(0);
+    expect(document.reading).toBeNull();
     expect(await visible()).toHaveLength(1);
   });
 
@@ -170,6 +170,24 @@ describe('a document that is ingested', () => {
       replaced: 1,
     });
     expect(await windows()).toEqual(['0-1 done 5000 r1']);
+  });
+});
+
+describe('a document of several pieces', () => {
+  const span = hours(0, 1);
+  const many = Array.from({ length: 20_000 }, (_, index) => ({ hour: 0, asin: `N${index}` }));
+  beforeEach(() => ingestRows(span, [{ hour: 0, asin: 'OLD' }]));
+
+  test('with a key twice in its first piece is read once more, and taken in', async () => {
+    const rows = [{ hour: 0, asin: 'N0' }, { hour: 0, asin: 'N1', units: 9 }, ...many];
+    expect(await ingestRows(span, rows)).toMatchObject({ rows: 20_000, replaced: 1, setAside: 1 });
+    expect(await windows()).toEqual(['0-1 done 20000 r1']);
+  });
+
+  test('that is cut off at its end changes no row', async () => {
+    const text = salesText(span, many).slice(0, -1);
+    expect(await ingest(span, openText(text, span))).toMatchObject({ outcome: 'rejected' });
+    expect(await visible()).toEqual(['0 OLD 1 1.00']);
   });
 });
 

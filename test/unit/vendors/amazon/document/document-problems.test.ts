@@ -163,7 +163,10 @@ describe('a document that must not be ingested', () => {
     );
     const closed = closing(endless);
     const { batches } = openReportDocument(endless, sales);
-    expect((await problemOf(batches[Symbol.asyncIterator]().next())).problem).toMatch(/no complete value/);
+    const reading = async () => {
+      for await (const batch of batches) expect(batch).toEqual([]);
+    };
+    expect((await problemOf(reading())).problem).toMatch(/no complete value/);
     await closed;
   });
 });
