@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { limitWaitText } from '../../quota/limits/limit-wait';
+import { nextRetryReason } from '../../store/batches/items';
 import { type BatchWait, clearWait, noteWait } from '../../store/batches/waits';
 import { readWaitedLimit } from '../../store/permits/limit-waits';
 import { PermitWait } from '../gateway/call-errors';
@@ -20,8 +21,15 @@ export interface Whose {
   readonly items: number;
 }
 
-/** What the page's end means for a batch that is to run: nothing of it can go now, or something may. */
-export function waitAfter(outcome: PageOutcome, items: number): BatchWait | null {
+/**
+ * What the page's end means for a batch that is to run: nothing of it can go now, or something may.
+ * @param retryReason why the item that is due next was not answered.
+ */
+export function waitAfter(
+  outcome: PageOutcome,
+  items: number,
+  retryReason: string | null = null,
+): BatchWait | null {
   const { end, counts, detail, queueFull } = outcome;
   if (end !== 'nothing due' || counts.running > 0 || counts.done + counts.failed >= items) return null;
   const until = counts.nextDueAt;
@@ -30,13 +38,20 @@ export function waitAfter(outcome: PageOutcome, items: number): BatchWait | null
     return { cause: 'queue', subject: '', reason, until };
   }
   if (counts.retry === 0) return null;
-  const reason = `${counts.retry} item${counts.retry === 1 ? '' : 's'} to be tried again`;
+  const after = retryReason === null ? '' : `; the next one after: ${retryReason}`;
+  const reason = `${counts.retry} item${counts.retry === 1 ? '' : 's'} to be tried again${after}`;
   return { cause: 'retry', subject: '', reason, until };
 }
 
 /** After a page; what cannot be noted is a warning, for the page has done its work. */
 export async function notePageEnd(deps: Deps, whose: Whose, outcome: PageOutcome): Promise<void> {
-  await note(deps, whose, async () => waitAfter(outcome, whose.items));
+  await note(deps, whose, async () =>
+    waitAfter(
+      outcome,
+      whose.items,
+      outcome.counts.retry > 0 ? await nextRetryReason(deps.db, whose.batch) : null,
+    ),
+  );
 }
 
 /** After a page that was cut short. */

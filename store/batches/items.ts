@@ -98,6 +98,16 @@ export interface ItemProblem {
   readonly n: number;
 }
 
+/** Why the item that is due next was not answered; null when none is to be tried again. */
+export async function nextRetryReason(db: Pool, batchId: number): Promise<string | null> {
+  const { rows } = await db.query<{ reason: string }>(
+    `select left(evidence ->> 'reason', 160) as reason from batch_items
+     where batch_id = $1 and state = 'retry' and evidence ? 'reason' order by next_attempt_at limit 1`,
+    [batchId],
+  );
+  return rows[0]?.reason ?? null;
+}
+
 /** The most frequent reasons of items that have failed or are to be tried again, at most 10. */
 export async function itemProblems(db: Pool, batchId: number): Promise<readonly ItemProblem[]> {
   const { rows } = await db.query<ItemProblem>(

@@ -282,18 +282,26 @@ export async function* partItems(
   }
 }
 
-/** Those of `seqs` that the batch has: attempts so far, and how often they were put back. */
+/** What an item has been through. */
+export interface ItemTries {
+  readonly attempts: number;
+  /** Refusals for the pace in a row, which are no attempts. */
+  readonly refusals: number;
+  readonly putBack: PutBack | null;
+}
+
+/** Those of `seqs` that the batch has. */
 export async function triesOf(
   db: Pool,
   part: Pick<BatchPart, 'batchId'>,
   seqs: readonly number[],
-): Promise<ReadonlyMap<number, { readonly attempts: number; readonly putBack: PutBack | null }>> {
-  const { rows } = await db.query<{ seq: number; attempts: number; putBack: PutBack | null }>(
-    `select seq, attempts, ${PUT_BACK} from batch_items i
+): Promise<ReadonlyMap<number, ItemTries>> {
+  const { rows } = await db.query<ItemTries & { seq: number }>(
+    `select seq, attempts, coalesce((evidence ->> 'refusals')::int, 0) as refusals, ${PUT_BACK} from batch_items i
      where batch_id = $1 and seq = any($2::int[])`,
     [part.batchId, seqs],
   );
-  return new Map(rows.map(({ seq, attempts, putBack }) => [seq, { attempts, putBack }]));
+  return new Map(rows.map(({ seq, ...tries }) => [seq, tries]));
 }
 
 /** A line that the vendor found fault with; lines count from 1 in the order of `partItems`. */

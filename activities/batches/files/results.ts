@@ -4,11 +4,11 @@
  */
 import type { Readable } from 'node:stream';
 import { type AlikeKey, alikeOf, isOwn, type PutBack, rowNeeded } from '../../../quota/batches/alike';
-import { retryDelayMs } from '../../../quota/retry-delay';
+import { lineRetryMs } from '../../../quota/batches/line-retry';
 import type { Verdict } from '../../../quota/verdict';
 import { readUsable } from '../../../store/batches/alike';
 import { type ItemOutcome, storeOutcomes } from '../../../store/batches/outcomes';
-import { type BatchPart, triesOf } from '../../../store/batches/parts';
+import { type BatchPart, type ItemTries, triesOf } from '../../../store/batches/parts';
 import type { BatchResult } from '../../../vendors/capabilities/text-batches';
 import type { CallInfo } from '../../../vendors/contract';
 import { warnOnce } from '../../log/warn-once';
@@ -230,8 +230,7 @@ export class ResultReader {
     for (const { seq, result } of chunk) {
       const tried = tries.get(seq);
       if (tried === undefined || outcomes.get(seq)?.state === 'done') continue;
-      const { attempts, putBack } = tried;
-      const outcome = this.noted(seq, putBack, this.outcome(seq, result, { attempts, putBack }, now));
+      const outcome = this.noted(seq, tried.putBack, this.outcome(seq, result, tried, now));
       if (isPassing(outcome)) this.passing.set(seq, outcome);
       else outcomes.set(seq, outcome);
     }
@@ -253,7 +252,7 @@ export class ResultReader {
     return { ...outcome, evidence: { ...outcome.evidence, ...mark } };
   }
 
-  private outcome(seq: number, result: BatchResult, tries: Tries, now: number): Noted {
+  private outcome(seq: number, result: BatchResult, tries: ItemTries, now: number): Noted {
     const { account, texts } = this.context;
     const info: CallInfo = {
       vendor: account.vendor.id,
@@ -292,8 +291,10 @@ export class ResultReader {
     }
   }
 
-  private judged(seq: number, verdict: Verdict, { attempts, putBack }: Tries, now: number): Noted {
+  private judged(seq: number, verdict: Verdict, tries: ItemTries, now: number): Noted {
     const { retry } = this.context.account;
+    const { attempts, refusals, putBack } = tries;
+    const { firstMs } = this.context.api.poll;
     const refused = (waitMs: number, retryable: boolean): Noted => ({
       ...refusedOutcome(seq, verdict, waitMs, retryable),
       verdict,
@@ -311,11 +312,14 @@ export class ResultReader {
         return own(behindOthers(seq, verdict, putBack, now));
       }
       case 'rate': {
-        const waitMs = retryDelayMs(retry.rate, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
-        return own(refusedOutcome(seq, verdict, waitMs, true).outcome);
+        const { statedWaitMs } = verdict;
+        const waitMs = lineRetryMs(retry.rate, refusals, statedWaitMs, firstMs, Math.random() * 2 - 1);
+        const { outcome } = refusedOutcome(seq, verdict, waitMs, true);
+        return own(withEvidence(outcome, { refusals: refusals + 1 }));
       }
       case 'server': {
-        const waitMs = retryDelayMs(retry.server, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
+        const { statedWaitMs } = verdict;
+        const waitMs = lineRetryMs(retry.server, attempts, statedWaitMs, firstMs, Math.random() * 2 - 1);
         const judged = refused(waitMs, attempts + 1 < retry.server.attempts);
         // The last attempt of many at once, and nothing but failures: that is the vendor's outage.
         return judged.outcome.state === 'failed' ? { ...judged, alike: judged.alike ?? 'failure:' } : judged;
@@ -326,17 +330,16 @@ export class ResultReader {
   }
 }
 
-interface Tries {
-  readonly attempts: number;
-  readonly putBack: PutBack | null;
-}
-
 interface Noted extends JudgedOutcome {
   readonly verdict: Verdict | null;
 }
 
 function whatIsGone({ evidence }: Verdict): string {
   return evidence.message ?? 'what the requests name does not exist';
+}
+
+function withEvidence(outcome: Noted['outcome'], more: Readonly<Record<string, unknown>>): Noted['outcome'] {
+  return 'evidence' in outcome ? { ...outcome, evidence: { ...outcome.evidence, ...more } } : outcome;
 }
 
 /** What says nothing of other items. */

@@ -200,7 +200,8 @@ export function waitOf(
     return { what, why: noted.reason, since, until: noted.until, frees };
   }
   if (counts.pending > 0 || counts.retry === 0) return null;
-  const why = `${pluralText(counts.retry, 'item')} to be tried again`;
+  const isNoted = noted?.cause === 'retry' && noted.until === counts.nextDueAt;
+  const why = isNoted ? noted.reason : `${pluralText(counts.retry, 'item')} to be tried again`;
   return { what, why, since, until: counts.nextDueAt, frees: byItself() };
 }
 

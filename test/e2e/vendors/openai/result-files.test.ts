@@ -1,9 +1,10 @@
 /** Files of results that are not what they should be: nothing is paid for twice, and no item is burnt for the account. */
 import { readBatch } from '../../../../store/batches/batches';
 import { countItems } from '../../../../store/batches/items';
+import { readWaitNote } from '../../../../store/batches/waits';
 import { readPool } from '../../../../store/pools/pools';
 import type { OpenAiScenarioInput } from '../../../../vendors/openai/simulator';
-import { resumeSignal } from '../../../../workflows/messages';
+import { itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import type { RewriteAnswer } from '../../../support/network/rewriting-proxy';
 import { BY_FILES, fileStacks, UNBROKEN } from '../../../support/stacks/file-stacks';
@@ -99,5 +100,41 @@ test('items that the vendor fails, all of them and until no attempt is left, are
   await paused(s, id);
   expect((await readBatch(s.db, id))?.reason).toMatch(/we are down.*the vendor is well again/);
   expect(await countItems(s.db, id)).toMatchObject({ failed: 0, retry: 6 });
+  await run.terminate();
+});
+
+test('lines that are all refused for their pace are sent again after growing waits, and what is waited for is said', async () => {
+  const error = { code: 'rate_limit_exceeded', message: 'Rate limit reached for requests' };
+  const oddLines = [{ contains: 'Artist', status: 429, body: { error } }];
+  const s = await start(undefined, { batches: { oddLines } });
+  const { id } = await s.load(3, BY_FILES);
+  const run = await s.run(id);
+  const refused = (times: number) =>
+    eventually(`refused ${times} times`, async () => {
+      const { rows } = await s.db.query<{ refusals: number; waits: number }>(
+        `select (evidence ->> 'refusals')::int as refusals,
+           extract(epoch from next_attempt_at - clock_timestamp())::float8 as waits
+         from batch_items where state = 'retry' and evidence ->> 'refusals' = $1`,
+        [String(times)],
+      );
+      return rows.length === 3 && rows;
+    });
+  const waits: number[] = [];
+  for (let times = 1; times <= 3; times += 1) {
+    waits.push(...(await refused(times)).map((row) => row.waits));
+    await s.db.query('update batch_items set next_attempt_at = clock_timestamp()');
+    await run.signal(itemsDueSignal);
+  }
+  // Of 60, 120 and 240 s, each with a tenth more or less; what the reading took is gone from them.
+  expect(Math.min(...waits.slice(6))).toBeGreaterThan(Math.max(...waits.slice(0, 3)) * 2);
+  await refused(4);
+  const wait = await eventually('a note', async () => {
+    const note = await readWaitNote(s.db, id);
+    return note?.reason.includes('429') && note;
+  });
+  expect(wait.reason).toMatch(/^3 items to be tried again; the next one after: 429 rate_limit_exceeded/);
+  expect(wait.until).toBeGreaterThan(wait.since + 200_000);
+  expect(await countItems(s.db, id)).toMatchObject({ failed: 0, retry: 3 });
+  expect(await attemptsOf(s)).toBe(0);
   await run.terminate();
 });

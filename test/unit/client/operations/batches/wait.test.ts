@@ -66,14 +66,19 @@ test('at its threshold a background batch waits for the window, more important w
 
 test('items that are to be tried again say when', () => {
   const last = { ...counts, pending: 0, done: 98, retry: 2, nextDueAt: 12 };
-  const noted = { cause: 'retry', reason: '2 items to be tried again', since: 8, until: 12 } as const;
-  expect(waitOf(batch, last, { ...unknown, noted }, well)).toEqual({
+  const reason = '2 items to be tried again; the next one after: 503';
+  const noted = { cause: 'retry', reason, since: 8, until: 12 } as const;
+  const wait = {
     what: 'batch 7',
     since: 8,
-    why: '2 items to be tried again',
+    why: reason,
     until: 12,
     frees: 'nothing, it goes on by itself',
-  });
+  };
+  expect(waitOf(batch, last, { ...unknown, noted }, well)).toEqual(wait);
+  // The note is of an earlier wait.
+  const since = waitOf(batch, { ...last, nextDueAt: 13 }, { ...unknown, noted }, well);
+  expect(since).toEqual({ ...wait, why: '2 items to be tried again', until: 13 });
 });
 
 test('a limit that waits as the vendor stated is named, with how to end the wait', () => {
