@@ -38,7 +38,7 @@ beforeAll(async () => {
       accounts: {
         [ACCOUNT]: {
           ...{ vendor: 'bmw-cardata', baseUrl: url, loginUrl: url, clientId: 'client-of-the-test' },
-          stream: { enabled: true, url: broker.url, silentAfterMinutes: 0.05, gapMinutes: 0.5 },
+          stream: { enabled: true, url: broker.url, silentAfterMinutes: 0.15, gapMinutes: 0.5 },
         },
       },
     }),

@@ -171,12 +171,12 @@ test('an expired token is renewed without a captcha; one that is withdrawn asks 
   expect(await send(ONE, 'finder', '--wait')).toMatchObject({ code: 0 });
   expect(await refreshes()).toBe(before + 1);
   simulator.control({ revokeTokens: [FIRST] });
-  const needed = await send(ONE, 'finder', '--wait', '--timeout', '5s');
+  const needed = await send(ONE, 'finder', '--wait', '--timeout', '60s');
   expect(needed).toMatchObject({ code: 1, out: expect.stringContaining(`sluice login ${ONE}`) });
   // The other account is another person's.
   expect(await send(TWO, 'finder', '--wait')).toMatchObject({ code: 0 });
   const asked = await refreshes();
-  expect(await send(ONE, 'finder', '--wait', '--timeout', '5s')).toMatchObject({ code: 1 });
+  expect(await send(ONE, 'finder', '--wait', '--timeout', '60s')).toMatchObject({ code: 1 });
   expect(await refreshes()).toBe(asked);
   const fields = JSON.stringify({ username: FIRST, password: 'demo', captcha: 'solved' });
   expect(await sluice(['login', ONE], fields)).toMatchObject({ code: 0 });
@@ -193,10 +193,10 @@ test('a lock whose answer was lost is not sent again', async () => {
 
 test('a quota that one account meets stops the other one, in another process, without a call', async () => {
   simulator.control({ addFaults: [{ kind: 'status', code: 'quota', operation: 'command', count: 1 }] });
-  const met = await send(ONE, 'finder', '--wait', '--timeout', '5s');
+  const met = await send(ONE, 'finder', '--wait', '--timeout', '60s');
   expect(met).toMatchObject({ code: 1, out: expect.stringContaining('pool-closed') });
   const before = (await callsSeen(simulator.url)).length;
-  const other = await send(TWO, 'finder', '--wait', '--timeout', '5s');
+  const other = await send(TWO, 'finder', '--wait', '--timeout', '60s');
   expect(other).toMatchObject({ code: 1, out: expect.stringContaining('replenished in 00:13:18') });
   expect(await callsSeen(simulator.url)).toHaveLength(before);
   const shown = await sluice(['pool', 'show', TWO, '--json']);
@@ -231,12 +231,12 @@ test('a login with a wrong password is refused, stops nobody, and leaves nothing
 
 test('a user agent that is shut out holds all accounts, in words that say why', async () => {
   simulator.control({ blocked: [`${PREFIX}/*`] });
-  const met = await send(TWO, 'flash', '--wait', '--timeout', '5s');
+  const met = await send(TWO, 'flash', '--wait', '--timeout', '60s');
   expect(met).toMatchObject({
     code: 1,
     out: expect.stringMatching(/489.*shuts this user agent out.*"Blocked"/),
   });
   const before = (await callsSeen(simulator.url)).length;
-  expect(await send(ONE, 'flash', '--wait', '--timeout', '5s')).toMatchObject({ code: 1 });
+  expect(await send(ONE, 'flash', '--wait', '--timeout', '60s')).toMatchObject({ code: 1 });
   expect(await callsSeen(simulator.url)).toHaveLength(before);
 });

@@ -15,7 +15,7 @@ const start = fleetStacks();
 
 describe('a backfill', () => {
   test('of more days than a day has calls for goes on when the day ends; pause and resume hold and wake it', async () => {
-    // A "day" of a minute: 5 calls a device of which history may make 3.
+    // A "day" of a minute, in which history may call 2 times for each device: a busy machine does as much, too.
     const s = await start({
       scenario: { fleet: { devices: 2 }, days: { per: 'minute' }, rules: { trajectoryShared: true } },
       account: {
@@ -23,7 +23,7 @@ describe('a backfill', () => {
           spacing: { ms: 5 },
           'per-second': { count: 100 },
           'ip-per-minute': { count: 500 },
-          'device-trajectory-per-day': { per: 'minute' },
+          'device-trajectory-per-day': { per: 'minute', count: 4 },
         },
       },
     });
@@ -34,7 +34,7 @@ describe('a backfill', () => {
     const input: FleetBackfillInput = {
       dataset: 'gps51/tracks',
       account: s.account,
-      from: to - 5 * DAY,
+      from: to - 3 * DAY,
       to,
       devices: null,
       chunkHours: null,
@@ -51,24 +51,24 @@ describe('a backfill', () => {
       // A busy machine may be seen waiting for the distance of two calls, too.
       return now.phase === 'waiting for quota' && /2 devices/.test(now.detail) ? now : null;
     });
-    expect(waiting).toMatchObject({ chunksTotal: 10, chunksFailed: 0 });
-    expect(waiting.chunksDone).toBeLessThan(10);
+    expect(waiting).toMatchObject({ chunksTotal: 6, chunksFailed: 0 });
+    expect(waiting.chunksDone).toBeLessThan(6);
     expect(waiting.until).toEqual(expect.any(Number));
 
     await handle.signal(pauseSignal, 'inventory count');
     expect(await status()).toMatchObject({ phase: 'paused', detail: 'inventory count', until: null });
     await handle.signal(resumeSignal);
-    expect(await handle.result()).toMatchObject({ chunks: 10, done: 10, failed: 0, problems: [] });
+    expect(await handle.result()).toMatchObject({ chunks: 6, done: 6, failed: 0, problems: [] });
 
     const calls = (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === 'querytracks');
-    expect(calls).toHaveLength(10);
+    expect(calls).toHaveLength(6);
     // Whichever minutes they fell into.
     const ofDays = new Map<string, number>();
     for (const { t, requestDetail } of calls) {
       const day = `${requestDetail.deviceid} ${Math.floor(t / MINUTE)}`;
       ofDays.set(day, (ofDays.get(day) ?? 0) + 1);
     }
-    expect(Math.max(...ofDays.values())).toBe(3);
+    expect(Math.max(...ofDays.values())).toBe(2);
     const { rows } = await s.db.query('select distinct device_id from fleet_devices order by 1');
     const found = await coverageByDevice(
       s.db,
@@ -79,12 +79,12 @@ describe('a backfill', () => {
       Date.now(),
     );
     expect(found).toMatchObject([
-      { done: 5, failed: 0, gaps: [] },
-      { done: 5, failed: 0, gaps: [] },
+      { done: 3, failed: 0, gaps: [] },
+      { done: 3, failed: 0, gaps: [] },
     ]);
     const stored = await s.db.query(`select count(*) n from positions where source = 'track'`);
     expect(stored.rows[0].n).toBe(found.reduce((sum, { rows: n }) => sum + n, 0));
-    expect(stored.rows[0].n).toBeGreaterThan(1000);
+    expect(stored.rows[0].n).toBeGreaterThan(600);
   });
 
   test('does not end because the list of devices cannot be had: it waits, and goes on with the last one', async () => {
