@@ -10,7 +10,8 @@ import { eventually } from '../../../../support/eventually';
 import { type BreakableProxy, startBreakableProxy } from '../../../../support/network/breakable-proxy';
 import { testDatabase, testTemporal } from '../../../../support/stacks/embedded';
 
-const WATCH = { lateMs: 150, answerMs: 300 };
+/** A busy machine answers within the second. */
+const WATCH = { lateMs: 150, answerMs: 2_000 };
 
 test('whoever waits for a silent database is told soon, and the next one is served when it is back', async () => {
   const database = await testDatabase({ migrated: true });
@@ -34,7 +35,7 @@ test('whoever waits for a silent database is told soon, and the next one is serv
   proxy.silence(true);
   const from = performance.now();
   const asked = await Promise.allSettled(Array.from({ length: 5 }, () => ask()));
-  expect(performance.now() - from).toBeLessThan(15_000);
+  expect(performance.now() - from).toBeLessThan(30_000);
   for (const one of asked) {
     expect(one).toMatchObject({ status: 'rejected', reason: { code: 'DATABASE_UNAVAILABLE' } });
   }
@@ -65,7 +66,7 @@ describe('a Temporal that is silent', () => {
     proxy.silence(true);
     const from = performance.now();
     await expect(context.temporal(hello)).rejects.toMatchObject(silent);
-    expect(performance.now() - from).toBeLessThan(20_000);
+    expect(performance.now() - from).toBeLessThan(30_000);
     proxy.restore();
     await expect(context.temporal(hello)).resolves.toBe('hello');
   });
@@ -86,7 +87,7 @@ describe('a Temporal that is silent', () => {
     expect(checks).toContainEqual({ name: 'Temporal', result: 'fail', detail: silent.message });
     expect(checks).toContainEqual(expect.objectContaining({ name: 'Database', result: 'ok' }));
     // Both, one after the other: each is bounded by the same few seconds.
-    expect(performance.now() - from).toBeLessThan(40_000);
+    expect(performance.now() - from).toBeLessThan(60_000);
     await database.drop();
   });
 
@@ -111,7 +112,7 @@ describe('a Temporal that is silent', () => {
     proxy.silence();
     const from = performance.now();
     await expect(backend.temporal(hello)).rejects.toMatchObject(silent);
-    expect(performance.now() - from).toBeLessThan(20_000);
+    expect(performance.now() - from).toBeLessThan(30_000);
     expect(await backend.temporal(hello)).toBe('hello');
     await backend.close();
   });
