@@ -1,6 +1,8 @@
 /** @type {import('jest').Config} */
 module.exports = {
-  testEnvironment: 'node',
+  // Packages are loaded once for all files of a worker.
+  testEnvironment: '<rootDir>/test/support/run/environment.cjs',
+  runtime: '<rootDir>/test/support/run/runtime.cjs',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: {
@@ -12,18 +14,12 @@ module.exports = {
         sourceMaps: 'inline',
       },
     ],
-    // Node can require an ES module; jest cannot.
-    '/node_modules/content-disposition/.+\\.js$': [
-      '@swc/jest',
-      { jsc: { target: 'es2022' }, module: { type: 'commonjs' } },
-    ],
   },
   // A dynamic import names the compiled file.
   moduleNameMapper: {
     '^(\\.{1,2}/.+/index)\\.js$': '$1',
     '^((?:\\.\\./)+temporal/.+|\\./temporal-silence)\\.js$': '$1',
   },
-  transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
   globalSetup: '<rootDir>/test/support/run/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/run/global-teardown.ts',
   testSequencer: '<rootDir>/test/support/run/sequencer.cjs',
