@@ -54,7 +54,7 @@ export async function runBmwDemo(_: unknown, command: Command): Promise<void> {
     }
     const over = new AbortController();
     const signal = AbortSignal.any([interrupt.signal, over.signal]);
-    const done = work.run(signal, forMs);
+    const done = work.run(signal, interrupt.signal, forMs);
     while (!signal.aborted && Date.now() - began < forMs) {
       const left = began + forMs - Date.now();
       await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal }).catch(() => undefined);

@@ -105,13 +105,27 @@ export class BmwDemoWork {
     }
   }
 
-  /** Ends with the signal, and when the commands have ended. */
-  async run(signal: AbortSignal, forMs: number): Promise<void> {
+  /**
+   * Reading ends with the signal; the run when the commands have ended, too, which are sent even when a slow machine gets
+   * to them after that.
+   * @param interrupt ends it before the commands.
+   */
+  async run(signal: AbortSignal, interrupt: AbortSignal, forMs: number): Promise<void> {
     const everyMs = forMs / ROUNDS;
+    const cars = this.vehicles[MYBMW.account]?.length ?? 0;
+    // During a pause a car has its last answer to show, however slow the machine was until then.
+    let allRead = () => {};
+    const afterAll = new Promise<void>((resolve) => {
+      allRead = resolve;
+    });
+    const readStates = async (n: number) => {
+      if (n >= cars) allRead();
+      await this.readTogether(MYBMW.account, 'state', n, everyMs);
+    };
     await Promise.all([
       this.every(everyMs, signal, (n) => this.readTogether(CARDATA.account, 'telematics', n, everyMs)),
-      this.every(2 * everyMs, signal, (n) => this.readTogether(MYBMW.account, 'state', n, everyMs)),
-      this.afterwards(QUOTA_AT * forMs, signal, () => this.quotaAndCommands()),
+      this.every(2 * everyMs, signal, readStates).finally(allRead),
+      this.afterwards(QUOTA_AT * forMs, signal, interrupt, afterAll, () => this.quotaAndCommands()),
     ]);
   }
 
@@ -166,9 +180,15 @@ export class BmwDemoWork {
     }
   }
 
-  private async afterwards(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    await delay(ms, undefined, { signal }).catch(() => undefined);
-    if (!signal.aborted) await work().catch((error: unknown) => this.note(error));
+  private async afterwards(
+    ms: number,
+    signal: AbortSignal,
+    interrupt: AbortSignal,
+    event: Promise<void>,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    await Promise.all([delay(ms, undefined, { signal }).catch(() => undefined), event]);
+    if (!interrupt.aborted) await work().catch((error: unknown) => this.note(error));
   }
 
   private note(error: unknown): void {
