@@ -110,6 +110,8 @@ export class ResultReader {
   /** Of all files read so far. */
   private readonly known = new Set<number>();
   private readonly alike = new Map<AlikeKey, AlikeItems>();
+  /** One for all lines: those that wait alike are to go into one file again, not into one each. */
+  private readonly jitter = Math.random() * 2 - 1;
 
   constructor(
     private readonly deps: Pick<BatchApiDeps, 'db' | 'log'>,
@@ -313,13 +315,13 @@ export class ResultReader {
       }
       case 'rate': {
         const { statedWaitMs } = verdict;
-        const waitMs = lineRetryMs(retry.rate, refusals, statedWaitMs, firstMs, Math.random() * 2 - 1);
+        const waitMs = lineRetryMs(retry.rate, refusals, statedWaitMs, firstMs, this.jitter);
         const { outcome } = refusedOutcome(seq, verdict, waitMs, true);
         return own(withEvidence(outcome, { refusals: refusals + 1 }));
       }
       case 'server': {
         const { statedWaitMs } = verdict;
-        const waitMs = lineRetryMs(retry.server, attempts, statedWaitMs, firstMs, Math.random() * 2 - 1);
+        const waitMs = lineRetryMs(retry.server, attempts, statedWaitMs, firstMs, this.jitter);
         const judged = refused(waitMs, attempts + 1 < retry.server.attempts);
         // The last attempt of many at once, and nothing but failures: that is the vendor's outage.
         return judged.outcome.state === 'failed' ? { ...judged, alike: judged.alike ?? 'failure:' } : judged;
