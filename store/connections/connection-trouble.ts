@@ -8,6 +8,8 @@ const TEXTS: ReadonlyMap<string, ConnectionTrouble> = new Map([
   ['Connection terminated unexpectedly', 'lost'],
   ['Client has encountered a connection error and is not queryable', 'lost'],
   ['Client was closed and is not queryable', 'lost'],
+  // Work that asks several times may find its pool ended between two questions: the server has moved, or we stop.
+  ['Cannot use a pool after calling end on the pool', 'lost'],
   ['Connection terminated due to connection timeout', 'late'],
   ['timeout exceeded when trying to connect', 'late'],
   ['timeout expired', 'late'],

@@ -64,6 +64,7 @@ export class GuardedPool extends Pool {
   private distrustedUntil = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | null = null;
   private looking = false;
+  private abandoned = false;
 
   /** @param look asks Postgres, over a connection of its own, for these sessions. */
   constructor(
@@ -116,6 +117,8 @@ export class GuardedPool extends Pool {
 
   private async tried(): Promise<PoolClient> {
     for (;;) {
+      // Work that has not asked yet hears the same as the queries that were under way.
+      if (this.abandoned) throw new SilentConnection();
       const client = await super.connect();
       const since = this.idleSince.get(client);
       if (since === undefined || performance.now() - since < this.times.idleMs) return client;
@@ -145,11 +148,13 @@ export class GuardedPool extends Pool {
       super.end(callback);
       return undefined;
     }
-    return super.end();
+    // It may have been given up already.
+    return this.ending ? Promise.resolve() : super.end();
   }
 
-  /** Ends everything at once; queries that are under way fail. */
+  /** Ends everything at once; queries that are under way fail, and so do all later ones. */
   abandon(): void {
+    this.abandoned = true;
     if (!this.ending) super.end().catch(() => undefined);
     this.destroy(() => true);
   }

