@@ -13,8 +13,8 @@ export interface ReadingTerms {
   readonly maxBytes: number;
 }
 
-/** Rows as text, characters. */
-const PIECE_CHARACTERS = 1 << 19;
+/** Rows as text, bytes. */
+const PIECE_BYTES = 1 << 19;
 /** Text of the document after which a piece is given even if it holds few rows or none, bytes. */
 const QUIET_BYTES = 4 << 20;
 
@@ -34,20 +34,24 @@ export class DocumentReading {
    * the reader also while it meets nothing that can be used.
    * @throws what the document fails with.
    */
-  async *pieces(): AsyncGenerator<Buffer> {
+  async *pieces(): AsyncGenerator<readonly Buffer[]> {
     const { document, terms } = this;
-    let text = '';
+    let piece: Buffer[] = [];
+    let size = 0;
     let givenAt = 0;
     for await (const batch of document.batches) {
-      text += this.encode(batch);
+      // Each by itself: one long text of all would have to be copied together, and takes far more memory.
+      if (batch.length > 0) piece.push(Buffer.from(this.encode(batch)));
+      size += piece.at(-1)?.length ?? 0;
       const bytes = document.bytes();
       if (bytes > terms.maxBytes) throw tooLong(terms.maxBytes);
-      if (text.length < PIECE_CHARACTERS && bytes - givenAt < QUIET_BYTES) continue;
-      yield Buffer.from(text);
-      text = '';
+      if (size < PIECE_BYTES && bytes - givenAt < QUIET_BYTES) continue;
+      yield piece;
+      piece = [];
+      size = 0;
       givenAt = bytes;
     }
-    if (text !== '') yield Buffer.from(text);
+    if (piece.length > 0) yield piece;
   }
 
   private encode(batch: readonly IncomingRow[]): string {

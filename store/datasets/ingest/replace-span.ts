@@ -95,7 +95,7 @@ async function copyInto(
   for await (const piece of oneAhead(reading.pieces())) {
     // The server takes a session that says nothing for long for a frozen one.
     if (piece.length === 0) await client.query('select');
-    else await pipeline(Readable.from([piece]), client.query(copyFrom(statement)));
+    else await pipeline(Readable.from(piece), client.query(copyFrom(statement)));
   }
   await client.query('set local statement_timeout to default');
 }

@@ -27,7 +27,7 @@ function reading(batches: readonly (readonly IncomingRow[])[], bytesEach: number
 
 async function piecesOf(read: DocumentReading): Promise<string[]> {
   const all: string[] = [];
-  for await (const piece of read.pieces()) all.push(piece.toString());
+  for await (const piece of read.pieces()) all.push(Buffer.concat(piece).toString());
   return all;
 }
 
