@@ -16,7 +16,9 @@ export function isTemporalAway(error: unknown): boolean {
     readonly code?: unknown;
     readonly cause?: unknown;
   };
-  return (typeof code === 'number' && AWAY.has(code)) || (error as Error).message === GIVEN_UP;
+  // A workflow's calls wrap what gRPC says.
+  const isGivenUp = [error, cause].some((one) => (one as Partial<Error> | undefined)?.message === GIVEN_UP);
+  return (typeof code === 'number' && AWAY.has(code)) || isGivenUp;
 }
 
 /** What gRPC says, without a code, to work that had not asked yet when its connection was given up for others. */
