@@ -21,15 +21,8 @@ export interface Whose {
   readonly items: number;
 }
 
-/**
- * What the page's end means for a batch that is to run: nothing of it can go now, or something may.
- * @param retryReason why the item that is due next was not answered.
- */
-export function waitAfter(
-  outcome: PageOutcome,
-  items: number,
-  retryReason: string | null = null,
-): BatchWait | null {
+/** What the page's end means for a batch that is to run: nothing of it can go now, or something may. */
+function waitAfter(outcome: PageOutcome, items: number): BatchWait | null {
   const { end, counts, detail, queueFull } = outcome;
   if (end !== 'nothing due' || counts.running > 0 || counts.done + counts.failed >= items) return null;
   const until = counts.nextDueAt;
@@ -38,20 +31,19 @@ export function waitAfter(
     return { cause: 'queue', subject: '', reason, until };
   }
   if (counts.retry === 0) return null;
-  const after = retryReason === null ? '' : `; the next one after: ${retryReason}`;
-  const reason = `${counts.retry} item${counts.retry === 1 ? '' : 's'} to be tried again${after}`;
+  const reason = `${counts.retry} item${counts.retry === 1 ? '' : 's'} to be tried again`;
   return { cause: 'retry', subject: '', reason, until };
 }
 
 /** After a page; what cannot be noted is a warning, for the page has done its work. */
 export async function notePageEnd(deps: Deps, whose: Whose, outcome: PageOutcome): Promise<void> {
-  await note(deps, whose, async () =>
-    waitAfter(
-      outcome,
-      whose.items,
-      outcome.counts.retry > 0 ? await nextRetryReason(deps.db, whose.batch) : null,
-    ),
-  );
+  await note(deps, whose, async () => {
+    const wait = waitAfter(outcome, whose.items);
+    const answer = wait?.cause === 'retry' ? await nextRetryReason(deps.db, whose.batch) : null;
+    return wait === null || answer === null
+      ? wait
+      : { ...wait, reason: `${wait.reason}; the next one after: ${answer}` };
+  });
 }
 
 /** After a page that was cut short. */

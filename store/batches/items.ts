@@ -98,7 +98,7 @@ export interface ItemProblem {
   readonly n: number;
 }
 
-/** Why the item that is due next was not answered; null when none is to be tried again. */
+/** Why the item that is due next was not answered, at most 160 characters; null when none is to be tried again. */
 export async function nextRetryReason(db: Pool, batchId: number): Promise<string | null> {
   const { rows } = await db.query<{ reason: string }>(
     `select left(evidence ->> 'reason', 160) as reason from batch_items

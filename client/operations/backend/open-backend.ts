@@ -123,6 +123,8 @@ class Databases {
 interface Connected {
   readonly client: Client;
   readonly watch: SilenceWatch;
+  /** Work that has not asked yet finds it so when the server has moved, was silent for others, or we stop. */
+  isClosed(): boolean;
   close(): Promise<void>;
 }
 
@@ -138,11 +140,11 @@ class Temporal {
   }
 
   async use<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const { client, watch } = await this.connect();
+    const { client, watch, isClosed } = await this.connect();
     try {
       return await watch.during(client.withDeadline(Date.now() + TEMPORAL_MS, () => work(client)));
     } catch (error) {
-      throw await this.explain(error);
+      throw await this.explain(error, isClosed());
     }
   }
 
@@ -169,7 +171,16 @@ class Temporal {
     const { temporalWatch } = await import('./temporal-silence.js');
     const onSilent = () => this.forget();
     const watch = temporalWatch(client, address, this.context.settings, onSilent, this.times);
-    return { client, watch, close };
+    let closed = false;
+    return {
+      client,
+      watch,
+      isClosed: () => closed,
+      close: () => {
+        closed = true;
+        return close();
+      },
+    };
   }
 
   /** The next work gets another connection. */
@@ -178,7 +189,8 @@ class Temporal {
     this.connected = null;
   }
 
-  private async explain(error: unknown): Promise<unknown> {
+  /** @param isClosed whether its connection was closed under the work: gRPC has no code for that. */
+  private async explain(error: unknown, isClosed: boolean): Promise<unknown> {
     if (error instanceof OperationError) return error;
     const { WorkflowNotFoundError } = await import('@temporalio/client');
     if (error instanceof WorkflowNotFoundError) {
@@ -186,7 +198,7 @@ class Temporal {
     }
     const { isTemporalAway, temporalSilent, temporalUnreachable } = await import('./temporal-silence.js');
     if (error instanceof ServerSilent) return temporalSilent(this.context, this.address() ?? '');
-    return isTemporalAway(error) ? temporalUnreachable(this.address(), error) : error;
+    return isClosed || isTemporalAway(error) ? temporalUnreachable(this.address(), error) : error;
   }
 
   async close(): Promise<void> {

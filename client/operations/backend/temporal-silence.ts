@@ -16,13 +16,8 @@ export function isTemporalAway(error: unknown): boolean {
     readonly code?: unknown;
     readonly cause?: unknown;
   };
-  // A workflow's calls wrap what gRPC says.
-  const isGivenUp = [error, cause].some((one) => (one as Partial<Error> | undefined)?.message === GIVEN_UP);
-  return (typeof code === 'number' && AWAY.has(code)) || isGivenUp;
+  return typeof code === 'number' && AWAY.has(code);
 }
-
-/** What gRPC says, without a code, to work that had not asked yet when its connection was given up for others. */
-const GIVEN_UP = 'Channel has been shut down';
 
 /** Watches over a connection that is used: it may be silent alone, where something in between has forgotten it. */
 export function temporalWatch(

@@ -125,7 +125,7 @@ export class BmwDemoWork {
     await Promise.all([
       this.every(everyMs, signal, (n) => this.readTogether(CARDATA.account, 'telematics', n, everyMs)),
       this.every(2 * everyMs, signal, readStates).finally(allRead),
-      this.afterwards(QUOTA_AT * forMs, signal, interrupt, afterAll, () => this.quotaAndCommands()),
+      this.quotaAndCommands(Promise.all([pause(QUOTA_AT * forMs, signal), afterAll]), interrupt),
     ]);
   }
 
@@ -145,8 +145,15 @@ export class BmwDemoWork {
     );
   }
 
+  /** @param interrupt ends it before it begins. */
+  private async quotaAndCommands(begins: Promise<unknown>, interrupt: AbortSignal): Promise<void> {
+    await begins;
+    if (interrupt.aborted) return;
+    await this.sendDuringQuota().catch((error: unknown) => this.note(error));
+  }
+
   /** The vendor's quota is used up for a while; what is sent meanwhile waits for its end. */
-  private async quotaAndCommands(): Promise<void> {
+  private async sendDuringQuota(): Promise<void> {
     await orderSimulator(this.urls[MYBMW.vendor] ?? '', { quota: { waitMs: QUOTA_MS, forMs: QUOTA_MS } });
     this.say('  (MyBMW now answers 403: Quota will be replenished in 00:00:20.)');
     const device = this.vehicles[MYBMW.account]?.[0];
@@ -176,22 +183,16 @@ export class BmwDemoWork {
     for (let n = 0; !signal.aborted; n++) {
       const next = Date.now() + everyMs;
       await work(n).catch((error: unknown) => this.note(error));
-      await delay(Math.max(50, next - Date.now()), undefined, { signal }).catch(() => undefined);
+      await pause(Math.max(50, next - Date.now()), signal);
     }
-  }
-
-  private async afterwards(
-    ms: number,
-    signal: AbortSignal,
-    interrupt: AbortSignal,
-    event: Promise<void>,
-    work: () => Promise<void>,
-  ): Promise<void> {
-    await Promise.all([delay(ms, undefined, { signal }).catch(() => undefined), event]);
-    if (!interrupt.aborted) await work().catch((error: unknown) => this.note(error));
   }
 
   private note(error: unknown): void {
     this.problems.add(messageOf(error));
   }
+}
+
+/** Ends early, and without an error, with the signal. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return delay(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -9,7 +9,8 @@ import { refusal } from './refusal';
 
 /** A document on its way in. */
 export class ArrivingDocument {
-  private last: IncomingDocument | null = null;
+  /** The reading that was begun last; null before the first. */
+  reading: IncomingDocument | null = null;
   private spool: Spool | null = null;
   private readonly stop = new AbortController();
 
@@ -47,23 +48,18 @@ export class ArrivingDocument {
   /** Reads what is kept, from the beginning. */
   async read(): Promise<IncomingDocument> {
     if (this.spool === null) throw new Error('a document is read after it is kept');
-    this.last?.abort(new Error('the document is read again'));
+    this.reading?.abort(new Error('the document is read again'));
     const document = this.open(await this.spool.read());
-    this.last = document;
+    this.reading = document;
     if (this.stop.signal.aborted) document.abort(this.stop.signal.reason);
     return document;
-  }
-
-  /** The reading that was begun last; null before the first. */
-  get reading(): IncomingDocument | null {
-    return this.last;
   }
 
   /** Ends whatever waits for the source, and any reading. */
   abort(error: Error): void {
     this.stop.abort(error);
     this.source.destroy(error);
-    this.last?.abort(error);
+    this.reading?.abort(error);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * Ingests a vendor's document. It is kept in a spool file first, so that nobody waits for a slow vendor. Then it replaces the rows of its span and updates the ledger and the job in one short transaction: readers see the
- * old hours or the new ones, and a crash leaves no half.
+ * Ingests a vendor's document. It is kept in a spool file first, so that nobody waits for a slow vendor. Then one
+ * transaction reads it, replaces the rows of its span and updates the ledger and the job: readers see the old hours or
+ * the new ones, and a crash leaves no half.
  *
  * Rows are replaced, not merged: a restated hour can lose rows, and an upsert would leave the old ones behind. But
  * known rows are not replaced by a document that holds far fewer (quota/windows/restatement.ts), nor by a row that
@@ -19,7 +20,6 @@ import { markFailed, markIngested } from '../jobs/jobs';
 import { carve, lockSeries } from '../ledger';
 import { insertWindowEvent } from '../series-events';
 import { type Span, toRange } from '../span';
-
 import { readDoubts, reportDoubts, summaryOf, writeDoubts } from './doubted-hours';
 import type { DocumentProblem, IncomingDocument } from './incoming';
 import { DocumentReading } from './reading';
@@ -44,7 +44,7 @@ export const DEFAULT_RESTATEMENT: RestatementPolicy = {
 };
 
 /**
- * Ingests one document. Ingests of one series wait for each other, for as long as the database writes.
+ * Ingests one document. Ingests of one series wait for each other, but not for each other's downloads.
  * @throws whatever the download or the database failed with, after rolling back: nothing has changed then,
  *   the job is still live, and the same call may be made again with the document fetched again.
  */

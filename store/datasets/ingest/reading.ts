@@ -41,8 +41,9 @@ export class DocumentReading {
     let givenAt = 0;
     for await (const batch of document.batches) {
       // Each by itself: one long text of all would have to be copied together, and takes far more memory.
-      if (batch.length > 0) piece.push(Buffer.from(this.encode(batch)));
-      size += piece.at(-1)?.length ?? 0;
+      const lines = Buffer.from(this.encode(batch));
+      if (lines.length > 0) piece.push(lines);
+      size += lines.length;
       const bytes = document.bytes();
       if (bytes > terms.maxBytes) throw tooLong(terms.maxBytes);
       if (size < PIECE_BYTES && bytes - givenAt < QUIET_BYTES) continue;

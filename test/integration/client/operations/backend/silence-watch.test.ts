@@ -149,16 +149,12 @@ describe('a Temporal that is silent', () => {
   test.each([
     ['itself', hello],
     ['about a workflow', (client: Client) => client.workflow.getHandle('none').describe()],
-  ])(
-    'while a process gives its connection up: work that has not asked yet, %s, hears why',
-    async (_, ask) => {
-      const backend = openBackend(context, { applicationName: 'test', connections: 1, watch: WATCH });
-      const given = backend.temporal(async (client) => {
-        await client.connection.close();
-        return ask(client);
-      });
-      await expect(given).rejects.toMatchObject({ code: 'TEMPORAL_UNAVAILABLE' });
+  ])('whose connection is closed under work that has not asked yet, %s: it hears why', async (_, ask) => {
+    const backend = openBackend(context, { applicationName: 'test', connections: 1, watch: WATCH });
+    const given = backend.temporal(async (client) => {
       await backend.close();
-    },
-  );
+      return ask(client);
+    });
+    await expect(given).rejects.toMatchObject({ code: 'TEMPORAL_UNAVAILABLE' });
+  });
 });
