@@ -2047,7 +2047,12 @@ create view limit_status as
             WHEN l.kind = 'bucket'::text AND l.rate_share < 1::double precision THEN 1000::double precision / l.period_ms
             ELSE NULL::double precision
         END AS lowered_rate,
-    l.override
+    l.override,
+    l.capacity * (1::double precision - LEAST(l.share_background, l.share_scheduled, l.share_live)) AS kept,
+        CASE
+            WHEN l.claim_until > n.t AND l.claim_rank > 0 THEN l.claim_rank
+            ELSE NULL::smallint
+        END AS claimed_by
    FROM limits l
      CROSS JOIN LATERAL ( SELECT now_ms() AS t) n;
 

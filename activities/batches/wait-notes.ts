@@ -53,7 +53,7 @@ export async function notePageError(deps: Deps, whose: Whose, error: unknown): P
     if (!(error instanceof PermitWait)) return null;
     const { limit, until, reason, threshold } = error.details;
     const found = reason === undefined ? await readWaitedLimit(deps.db, limit) : null;
-    const why = reason ?? (found === null ? `${limit} has nothing left` : limitWaitText(found));
+    const why = reason ?? (found === null ? `${limit} has no room` : limitWaitText(found));
     return { cause: threshold ? 'threshold' : 'limit', subject: limit, reason: why, until };
   });
 }

@@ -19,7 +19,7 @@ export class PermitWait extends Error {
   override readonly name = 'PermitWait';
   constructor(readonly details: WaitDetails) {
     const { reason, limit, until } = details;
-    super(`${reason === undefined ? `limit ${limit} has nothing left` : `${reason},`} until ${iso(until)}`);
+    super(`${reason === undefined ? `limit ${limit} has no room` : `${reason},`} until ${iso(until)}`);
   }
 }
 

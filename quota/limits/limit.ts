@@ -13,6 +13,11 @@ export function priorityRank(priority: Priority): number {
   return PRIORITIES.indexOf(priority);
 }
 
+/** The opposite; null where no rank is given. */
+export function priorityOfRank(rank: number | null): Priority | null {
+  return rank === null ? null : (PRIORITIES[rank] ?? null);
+}
+
 /** `burst` units at once, refilled at `ratePerSecond` units a second. */
 export interface TokenBucketWindow {
   readonly kind: 'token-bucket';

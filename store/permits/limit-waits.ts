@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { HOUR_MS } from '../../quota/durations';
 import type { EventData } from '../../quota/events';
+import { priorityOfRank } from '../../quota/limits/limit';
 import { limitWaitText, type WaitedLimit } from '../../quota/limits/limit-wait';
 import { isWaitNews } from '../../quota/pools/reported-waits';
 import { inTransaction } from '../db';
@@ -9,13 +10,16 @@ import { insertEvent } from '../events/events';
 
 /** Null for a limit that has no row. */
 export async function readWaitedLimit(db: Pick<Pool, 'query'>, key: string): Promise<WaitedLimit | null> {
-  const { rows } = await db.query<WaitedLimit>(
+  const { rows } = await db.query<WaitedLimit & { claimRank: number | null }>(
     `select name, used, capacity as limit, source, blocked_until as "blockedUntil", blocked_reason as "blockedReason",
-            lowered_rate as "loweredRate"
+            lowered_rate as "loweredRate", kind, kept, claimed_by as "claimRank"
      from limit_status where key = $1`,
     [key],
   );
-  return rows[0] ?? null;
+  const [row] = rows;
+  if (row === undefined) return null;
+  const { claimRank, ...limit } = row;
+  return { ...limit, claimedBy: priorityOfRank(claimRank) };
 }
 
 export interface LimitWait {
@@ -65,7 +69,7 @@ export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventD
     const found = await readWaitedLimit(client, limit);
     const reason =
       found === null
-        ? `${limit} has nothing left`
+        ? `${limit} has no room`
         : limitWaitText(name === null ? found : { ...found, name: `${name} of ${scopeText(limit)}` });
     await client.query(
       `insert into limit_waits (pool, limit_key, caller, since_ms, notified_at, notified_until)

@@ -5,7 +5,7 @@
 
 import type { Pool } from 'pg';
 import { limitDefinition } from '../../quota/limits/definition';
-import { type LimitInstance, type Priority, priorityRank } from '../../quota/limits/limit';
+import { type LimitInstance, type Priority, priorityOfRank, priorityRank } from '../../quota/limits/limit';
 import type { PoolStateName } from '../../quota/pools/state';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
@@ -261,6 +261,10 @@ export interface LimitStatus {
   readonly ratePerSecond: number | null;
   /** Units a second, where refusals have lowered that below what is announced; null or left out where they have not. */
   readonly loweredRate?: number | null;
+  /** Units that are kept for more important work. */
+  readonly kept?: number;
+  /** Priority of calls that wait for it and are served before others; null or left out where there are none. */
+  readonly claimedBy?: Priority | null;
   readonly periodMs: number | null;
   readonly grantedCalls: number;
   readonly grantedUnits: number;
@@ -274,7 +278,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
   const { rows } = await db.query(
     `select key, array(select p.pool from pool_limits p where p.limit_key = s.key order by 1) as pools, name, unit, kind,
             capacity, used, resets_at, blocked_until, source, mode, ratio_period, granted_calls, granted_units,
-            shadow_over, blocked_reason, blocked_since, lowered_rate, override
+            shadow_over, blocked_reason, blocked_since, lowered_rate, override, kept, claimed_by
      from limit_status s
      where $1::text is null or key in (select limit_key from pool_limits where pool = $1) order by key`,
     [pool ?? null],
@@ -296,6 +300,8 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
     mode: r.mode,
     ratePerSecond: r.kind === 'bucket' ? 1000 / r.ratio_period : null,
     loweredRate: r.lowered_rate,
+    kept: r.kept,
+    claimedBy: priorityOfRank(r.claimed_by),
     periodMs: r.ratio_period,
     grantedCalls: r.granted_calls,
     grantedUnits: r.granted_units,

@@ -140,7 +140,7 @@ export class PoolGate {
     const { closed, waiting } = this;
     if (closed !== null) return { reason: closed.reason, until: closed.until };
     if (waiting === null) return null;
-    const { limit, reason = `limit ${limit} has nothing left`, until, since } = waiting;
+    const { limit, reason = `limit ${limit} has no room`, until, since } = waiting;
     return {
       ...{ reason, until },
       // Where more is said, what is waited for is no room of a limit.

@@ -1,7 +1,7 @@
 /** Why a sync, a backfill or an audit stands still: since when, until when, and what would free it. */
 import type { Pool } from 'pg';
 import { concerns, type FullLimit, freedBy, type WorkCalls } from '../../../quota/limits/limit-of-work';
-import { limitWaitText, usedUpOf, type WaitedLimit } from '../../../quota/limits/limit-wait';
+import { limitWaitText, standBackText, usedUpOf, type WaitedLimit } from '../../../quota/limits/limit-wait';
 import { kindName } from '../../../quota/pools/narrow-refusal';
 import { isBlocked, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
@@ -254,14 +254,15 @@ export function workWait(
     if (standing?.pool?.state === 'half_open') {
       return probeWait(what, standing.pool, { ...standing, nextTryAt: status.until }, now);
     }
-    return { what, why: status.detail, since, until: status.until, frees: freedFor(status.limit, standing) };
+    const limit = standing?.limits.find(({ key }) => key === status.limit);
+    const why = (limit && standBackText(limit)) ?? status.detail;
+    return { what, why, since, until: status.until, frees: freedFor(limit, standing) };
   }
   return null;
 }
 
-/** @param key of the limit whose room is waited for. */
-function freedFor(key: string | undefined, standing: AccountStanding | null): string {
-  const limit = standing?.limits.find((one) => one.key === key);
+/** @param limit whose room is waited for. */
+function freedFor(limit: LimitStatus | undefined, standing: AccountStanding | null): string {
   if (standing === null || limit === undefined) return byItself();
   return freedBy(limit, hint('limit set', standing.account, limit.name));
 }

@@ -90,7 +90,7 @@ test('a limit that is known is never overrun; the wait stands in the history wit
       limit: expect.stringMatching(/createReport/),
       until: expect.any(Number),
     });
-    expect(wait.message).toMatch(/^limit amazon.*createReport.* has nothing left until 20\d\d-/);
+    expect(wait.message).toMatch(/^limit amazon.*createReport.* has no room until 20\d\d-/);
   }
 });
 

@@ -119,7 +119,7 @@ test('a Python and a shell program share limits with a worker: all of them is us
   await Promise.all(workers);
   expect(seen.filter(({ url }) => url.startsWith('/shared'))).toHaveLength(LIMIT - 1);
   expect(said.reduce((sum, { stdout }) => sum + Number(stdout), by('worker'))).toBe(LIMIT - 1);
-  for (const { stderr } of said) expect(stderr).toContain(`limit ${day} has nothing left`);
+  for (const { stderr } of said) expect(stderr).toContain(`limit ${day} has no room`);
   const { rows } = await db.query<{ at: number }>(
     `select depart_at as at from outside_permits where terms ->> 'account' = 'shared'`,
   );

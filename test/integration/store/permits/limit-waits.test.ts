@@ -1,10 +1,10 @@
 /** Waits for a limit as events: each of a limit that is one row, and some of a limit that has a row for each of many things. */
 import type { Pool } from 'pg';
 import { HOUR_MS, MINUTE_MS } from '../../../../quota/durations';
-import type { LimitTemplate } from '../../../../quota/limits/limit';
+import type { LimitTemplate, Priority } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { MOST_OF_A_NAME, recordLimitWait } from '../../../../store/permits/limit-waits';
-import { registerLimits } from '../../../../store/permits/permits';
+import { registerLimits, takePermits } from '../../../../store/permits/permits';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 let database: TestDatabase;
@@ -82,4 +82,33 @@ test('a wait is reported with when it began, also when it is reported again afte
     Date.now() - HOUR_MS,
   ]);
   expect(Number((await wait())?.since)).toBeGreaterThanOrEqual(Number(first?.since));
+});
+
+test('work that stands back for more important work is told so, by a call that waits and by a reserve', async () => {
+  const key = 'acme/main/for-others';
+  const reserve = { background: 0.5 };
+  const name = 'for-others';
+  await registerLimits(
+    db,
+    POOL,
+    [{ key, template: { ...template, name, scope: '{account}', reserve } }],
+    null,
+  );
+  const take = (priority: Priority) =>
+    takePermits(db, [{ pool: null, priority, charges: [{ key, units: 1 }] }], 0);
+  const reasonOf = async (caller: string) => {
+    const until = Date.now() + HOUR_MS;
+    const wait = { pool: POOL, limit: key, caller, priority: 'background', until, name: null };
+    return (await recordLimitWait(db, wait))?.reason;
+  };
+  await take('background');
+  expect((await take('background'))[0]).toMatchObject({ granted: false, deniedBy: key });
+  expect(await reasonOf('first')).toBe(
+    'for-others has 1 of 2 used, by settings; the other 1 are kept for more important work',
+  );
+  await take('interactive');
+  await take('interactive');
+  expect(await reasonOf('second')).toBe(
+    'for-others has 2 of 2 used, by settings; interactive calls wait for it and go first',
+  );
 });

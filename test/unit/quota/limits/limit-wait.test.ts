@@ -1,4 +1,4 @@
-import { limitWaitText } from '../../../../quota/limits/limit-wait';
+import { limitWaitText, standBackText } from '../../../../quota/limits/limit-wait';
 
 const LIMIT = {
   name: 'requests',
@@ -19,4 +19,19 @@ test('why calls of a limit wait: its size, or that refusals have slowed it, or a
   expect(limitWaitText({ ...LIMIT, ...blocked })).toBe(
     'the vendor has asked calls of requests to wait: 429 slow',
   );
+});
+
+test('who goes first: calls that wait for it, and whom the rest is kept for', () => {
+  const full = 'requests has 4,999 of 5,000 used, by a guide';
+  expect(limitWaitText({ ...LIMIT, kept: 1000, claimedBy: 'interactive' })).toBe(
+    `${full}; interactive calls wait for it and go first`,
+  );
+  const reserved = { ...LIMIT, kind: 'calendar', used: 4000, kept: 1000 };
+  expect(limitWaitText(reserved)).toBe(
+    'requests has 4,000 of 5,000 used, by a guide; the other 1,000 are kept for more important work',
+  );
+  // Room for everybody, none for anybody, none kept, and a pace that comes back all the time.
+  for (const waited of [{ used: 3999 }, { used: 5000 }, { kept: 0 }, { kind: 'bucket' }]) {
+    expect(standBackText({ ...reserved, ...waited })).toBeNull();
+  }
 });

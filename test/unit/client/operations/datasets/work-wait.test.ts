@@ -268,9 +268,9 @@ describe('a piece of work', () => {
 
   test('that waits for a limit says so', () => {
     expect(
-      workWait(work({ detail: 'limit x has nothing left', until: NOW + MIN }), standing(), SALES, NOW),
+      workWait(work({ detail: 'limit x has no room', until: NOW + MIN }), standing(), SALES, NOW),
     ).toMatchObject({
-      why: 'limit x has nothing left',
+      why: 'limit x has no room',
       until: NOW + MIN,
     });
   });
