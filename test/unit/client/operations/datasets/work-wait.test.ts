@@ -275,6 +275,20 @@ describe('a piece of work', () => {
     });
   });
 
+  test('and for whom it stands back there', () => {
+    const kept = limit('amazon/acme/of-type', {
+      blockedUntil: null,
+      kind: 'calendar',
+      limit: 10,
+      used: 8,
+      kept: 2,
+    });
+    const waits = work({ detail: 'no room', until: NOW + MIN, limit: kept.key });
+    expect(workWait(waits, standing({ limits: [kept] }), SALES, NOW)?.why).toMatch(
+      /has 8 of 10 used.*the other 2 are kept for more important work/,
+    );
+  });
+
   test.each([
     ['settings', null, '; sooner, where the vendor allows more: `limit set acme of-type`'],
     ['header', null, ''],
