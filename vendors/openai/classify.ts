@@ -18,7 +18,7 @@ import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../cont
 import { redactNamed } from '../redact';
 import { unanswered } from '../unanswered';
 import { isPaymentWord, isQuotaText, isSpentText } from './errors/payment';
-import { isQuotaUsedUp, isTooFastText } from './errors/refusal-text';
+import { isBlockedText, isQuotaUsedUp, isTooFastText } from './errors/refusal-text';
 import { type ApiError, readError, readObject } from './errors/text';
 import { isTooLarge } from './errors/too-large';
 import { withRetryAliases } from './limit-headers';
@@ -179,6 +179,8 @@ function decide(
       return { kind: 'quota', statedWaitMs: wait?.ms ?? null, limit: null, evidence };
     }
     if (isTooFastText(error, wait)) return tooFast(error, evidence, wait);
+    // Words may deceive: one item alone stops nobody else.
+    if (isBlockedText(error)) return { kind: 'blocked', ofRequest: true, evidence };
   }
   if (status === 401) return { kind: 'auth', reason: 'refused', evidence };
   // A proxy of our own that wants a login, or a network that does: no request is to blame.

@@ -40,8 +40,8 @@ export function isQuotaText(message: string): boolean {
 const WITHIN = String.raw`(?:[^.!?;\n]|\.(?=\d))`;
 /** Beside an underscore, too: `max_budget`. */
 const PURSE = String.raw`(?<![\p{L}\p{N}])(?:budgets?|credits?|(?:account |credit |prepaid )?balance|funds|(?:api |ai |cost |monthly |daily )*spend(?:ing)?(?: limit| cap)?|cost (?:limits?|caps?)|billing(?! details)|payment|prepayment|wallet|quota balance)(?![\p{L}\p{N}])`;
-const EMPTY = String.raw`\b(?:exceed(?:s|ed|ing)?|exhausted|spent|used up|all used|reached|depleted|insufficient|too low|not (?:enough|sufficient|active)|crossed|surpassed|hit|empty|zero|negative|expired|overdue|past due|is due|required|failed|declined|ran out|run out)\b`;
-const BEFORE = String.raw`\b(?:exceed(?:s|ed|ing)?|over|out of|exhausted|reached|insufficient|not enough|no(?: more| remaining)?|crossed|surpassed|hit|depleted|used (?:up )?all|requires? more|need(?:s)? more|add(?: a| more)?|lacks?|(?:do(?:es)?|did)(?:n['’]t| not) (?:currently |yet )?have)\b`;
+const EMPTY = String.raw`\b(?:exceed(?:s|ed|ing)?|exhausted|spent|used up|all used|reach(?:ed|ing)|depleted|insufficient|too low|not (?:enough|sufficient|active)|crossed|surpassed|hit|empty|zero|negative|expired|overdue|past due|is due|required|failed|declined|ran out|run out)\b`;
+const BEFORE = String.raw`\b(?:exceed(?:s|ed|ing)?|over|out of|exhausted|reach(?:ed|ing)|insufficient|not enough|no(?: more| remaining)?|crossed|surpassed|hit|depleted|used (?:up )?all|requires? more|need(?:s)? more|add(?: a| more)?|lacks?|(?:do(?:es)?|did)(?:n['’]t| not) (?:currently |yet )?have)\b`;
 /** Of money or of a minute: a wait that is stated beside it decides. */
 const SOFT_TEXT = new RegExp(
   String.raw`\b(?:usage|key|quota|account) (?:limits?|caps?)\b${WITHIN}{0,40}${EMPTY}|${BEFORE}${WITHIN}{0,40}\b(?:usage|key) (?:limits?|caps?)\b`,

@@ -1,4 +1,4 @@
-/** How gateways report under another status than 429 that calls are too many, or a quota used up. Pure. */
+/** How gateways report under another status than theirs that calls are too many, a quota used up, or an account closed. Pure. */
 import type { StatedWait } from '../../../quota/waits';
 import { ownWords } from './payment';
 import type { ApiError } from './text';
@@ -24,4 +24,12 @@ export function isQuotaUsedUp(error: ApiError, wait: StatedWait | null): boolean
   if (error.param !== '' || error.status === 429) return false;
   if ([error.code, error.type].some((word) => QUOTA_WORD.test(word))) return true;
   return wait !== null && QUOTA_TEXT.test(ownWords(error.message));
+}
+
+const BLOCKED_TEXT =
+  /\b(?:account|organi[sz]ation|project|subscription|tenant|workspace|team|api key|billing profile)\b[^.!?\n]{0,40}\b(?:suspended|disabled|deactivated|terminated|banned|closed|on hold|frozen|inactive|not active)\b/i;
+
+/** "Account is suspended", with a status that speaks of the request. */
+export function isBlockedText(error: ApiError): boolean {
+  return error.param === '' && BLOCKED_TEXT.test(ownWords(error.message));
 }

@@ -162,7 +162,11 @@ function firstStatus(words: readonly string[]): number | null {
   return words.map(statusOfWord).find((status) => status !== null) ?? null;
 }
 
-const CODE_NAMES = ['code', 'errorcode', 'error_code', 'errorCode', 'err_code', 'errcode', 'status_code'];
+const CODE_NAMES = [
+  ...['code', 'errorcode', 'error_code', 'errorCode', 'err_code', 'errcode', 'status_code'],
+  // AWS' services, and what passes their answers on.
+  ...['__type', 'Code'],
+];
 
 /** The names that a message is met under, those that say most first. */
 const MESSAGE_NAMES = [

@@ -62,3 +62,31 @@ test.each<[string, VerdictKind]>([
 ])('403 "%s" is %s', (message, kind) => {
   expect(kindOf(403, { message, code: 403 })).toBe(kind);
 });
+
+test.each<[number, unknown, VerdictKind]>([
+  [412, { message: 'Account is suspended, possibly due to reaching the monthly spending limit' }, 'billing'],
+  [412, { message: 'Your account has been suspended. Contact support' }, 'blocked'],
+  [400, { message: 'Project proj_1 is inactive', type: 'invalid_request_error' }, 'blocked'],
+  [400, { message: 'This organization has been disabled.', type: 'invalid_request_error' }, 'blocked'],
+  [400, { message: 'Invalid value: the account is closed', param: 'metadata' }, 'invalid'],
+  [400, { message: 'Bad text: "my account was suspended"' }, 'invalid'],
+])('%i %j: a closed account, whatever the status', (status, error, kind) => {
+  expect(kindOf(status, error)).toBe(kind);
+});
+
+test('a closed account that words alone tell of fails one item, and several hold the account', () => {
+  expect(verdict(answer(400, { message: 'Your account has been suspended' }))).toMatchObject({
+    ofRequest: true,
+  });
+});
+
+test.each<[string, VerdictKind]>([
+  [
+    '{"__type":"ThrottlingException","message":"Too many tokens per day, please wait before trying again."}',
+    'rate',
+  ],
+  ['{"__type":"com.amazon.coral.service#ServiceQuotaExceededException","message":"x"}', 'quota'],
+  ['{"__type":"ValidationException","message":"The provided model identifier is invalid."}', 'invalid'],
+])('400 %s: the code of an AWS service', (body, kind) => {
+  expect(verdict(answer(400, body)).kind).toBe(kind);
+});
