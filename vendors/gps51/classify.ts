@@ -169,7 +169,7 @@ const BUSY =
   /\b(?:system|server|service)\b.{0,20}\b(?:busy|unavailable|abnormal)|\btry again later|\bmaintenance\b|繁忙|稍后|维护|系统异常/iu;
 /** The same beside a status of failure, where less plain words say it, too. */
 const FAILED =
-  /\b(?:system|server|service)\b.{0,20}\b(?:error|exception)|\btemporar|\btimed?[\s_-]?out\b(?! of)|\binternal (?:server )?error|database|超时|系统错误/iu;
+  /\b(?:system|server|service)\b.{0,20}\b(?:error|exception)|\btemporar|\btimed?[\s_-]?out\b(?! of)|\binternal (?:server )?error|database|\b(?:another|previous|last) (?:request|query|operation|call)\b.{0,40}\b(?:process|progress|running|execut|finish|complet)|超时|系统错误/iu;
 /** 8903 and 8904 in words. */
 const NOT_ADMITTED =
   /white[\s_-]?list|白名单|\b(?:account|user|ip)\b.{0,20}\b(?:restricted|disabled|suspended|frozen|banned|blocked|forbidden)\b|(?:账号|账户|用户).{0,6}(?:禁用|冻结|停用|受限)/iu;

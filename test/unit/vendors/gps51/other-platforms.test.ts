@@ -72,6 +72,8 @@ test.each([
   ['lastposition', { code: 200, message: 'no such thing' }, 'invalid'],
   ['lastposition', { status: 503, message: 'x' }, 'server'],
   ['querytracks', { status: 1, cause: '系统繁忙，请稍后再试' }, 'server'],
+  ['querytracks', { status: 1, cause: 'Another request is being processed' }, 'server'],
+  ['querytracks', { status: 1, cause: 'the previous query has not finished' }, 'server'],
   ['querytracks', { status: -1, cause: 'database query timeout' }, 'server'],
   ['querytracks', { status: -1, cause: 'the end time out of range' }, 'invalid'],
   ['login', { status: 1, cause: 'system busy, try again later' }, 'server'],
