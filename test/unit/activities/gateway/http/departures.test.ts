@@ -52,8 +52,8 @@ test('a request that is late to leave is not sent, and says so', async () => {
 test('one that leaves in time is sent as it is, however long its answer takes', async () => {
   const agent = slowToConnect(10);
   const result = await sendForText(
-    { method: 'POST', url, headers: {}, body: 'make one' },
-    { dispatcher: agent.compose(refusingLateDepartures(200)), timeoutMs: 5000, pass: freePass() },
+    { method: 'POST', url: `${url}/slow`, headers: {}, body: 'make one' },
+    { dispatcher: agent.compose(refusingLateDepartures(2000)), timeoutMs: 30_000, pass: freePass() },
   );
   expect(result).toMatchObject({ kind: 'response', response: { status: 200, body: 'well' } });
   await agent.close();
@@ -66,7 +66,7 @@ test('the wait of the settings holds, not that of the connections', async () => 
   });
   const result = await sendForText(
     { method: 'GET', url: `${url}/slow`, headers: {} },
-    { dispatcher: agent.compose(refusingLateDepartures(5000)), timeoutMs: 8000, pass: freePass() },
+    { dispatcher: agent.compose(refusingLateDepartures(5000)), timeoutMs: 30_000, pass: freePass() },
   );
   expect(result).toMatchObject({ kind: 'response', response: { status: 200, body: 'well' } });
   await agent.close();
