@@ -156,8 +156,11 @@ const NUMBER_WORDS: Readonly<Record<string, number>> = {
 const ONE = "an?|one|ein(?:e[rmn]?)?|une?|una|uno|uma?|een|ett?|en|un(?=['’])";
 /** Numbers that are words, as far as a length may begin with one. */
 export const NUMBER_WORD = `(?:half an?|${ONE}|${Object.keys(NUMBER_WORDS).join('|')})(?=[\\s'’-])`;
+/** Of "5-10 minutes" and "5 to 10 minutes" the longer is meant. */
+const RANGE = '(?:\\d{1,3}\\s?(?:[-–]|(?:to|or|bis|à)\\s)\\s?(?=\\d))?';
+const MORE = '(?:(?:more|further|additional|weiteren?|noch)\\s)?';
 const ATOM = new RegExp(
-  `(${NUMBER_WORD}|\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+(?:[.,]\\d+)?)(?:\\s?(½)|\\s(1/2|and a half))?(?:\\sde\\s|\\s{0,3}|-|['’])(\\p{L}[\\p{L}ー]{0,11})(?:\\((?:s|e?n|e)\\))?`,
+  `${RANGE}(${NUMBER_WORD}|\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+(?:[.,]\\d+)?)(?:\\s?(½)|\\s(1/2|and a half))?(?:\\sde\\s|\\s{1,3}${MORE}|\\s{0,3}|-|['’])(\\p{L}[\\p{L}ー]{0,11})(?:\\((?:s|e?n|e)\\))?`,
   'iuy',
 );
 /** Between the parts of one length: the point of an abbreviation, and the "and" of each language that has units above. */

@@ -1,5 +1,5 @@
 /** Instants as vendors write them, to epoch milliseconds. Pure, strict: an impossible date is null, not the next. */
-import { MINUTE_MS } from './durations';
+import { DAY_MS, MINUTE_MS, type Span } from './durations';
 
 const ISO =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)? ?(Z|z|UTC|GMT|[+-]\d{2}:?\d{2})$/;
@@ -78,4 +78,35 @@ function utcMs(y: number, month: number, d: number, h: number, m: number, s: num
   date.setUTCFullYear(y, month, d);
   if (date.getUTCMonth() !== month || date.getUTCDate() !== d) return null;
   return date.getTime() + ((h * 60 + m) * 60 + s) * 1000;
+}
+
+/** Numbers from here on are read as seconds since 1970: 2001. */
+const EPOCH_SECONDS = 1e9;
+const EPOCH_MS = 1e12;
+/** An epoch is of now: what lies further back is a number of seconds that somebody has mistaken. */
+const EPOCH_PAST_MS = DAY_MS;
+
+/** Seconds or milliseconds since 1970 as milliseconds; NaN of what is too small for either. */
+export function epochMs(number: number): number {
+  if (number >= EPOCH_MS) return number;
+  return number >= EPOCH_SECONDS ? number * 1000 : Number.NaN;
+}
+
+/** Milliseconds until such an instant; null of a number that is none, or none of these days. */
+export function untilEpoch(number: number, nowMs: number): number | null {
+  const left = epochMs(number) - nowMs;
+  return left > -EPOCH_PAST_MS && left < 366 * DAY_MS ? left : null;
+}
+
+const EPOCH = /\d{10}(?:\d{3}|\.\d{1,9})?(?![\p{L}\p{N}_:/-]|[.,]\d)/uy;
+const BEFORE_EPOCH =
+  /(?:\b(?:at|until|till|after|from|resets?|timestamp|epoch|unix time)|[:=(])\s{0,3}["']?$/i;
+
+/** "Try again at 1796137200", that starts at `from`; other numbers of that length are ids. `ms` is the time until then. */
+export function epochAt(text: string, from: number, nowMs: number): Span | null {
+  EPOCH.lastIndex = from;
+  const found = EPOCH.exec(text)?.[0];
+  if (found === undefined || !BEFORE_EPOCH.test(text.slice(Math.max(0, from - 24), from))) return null;
+  const ms = untilEpoch(Number(found), nowMs);
+  return ms === null ? null : { ms, end: from + found.length };
 }

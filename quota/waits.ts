@@ -17,7 +17,7 @@ import {
   unitMs,
 } from './durations';
 import { dayMeant, endsOrBegins, isAtHour, isEnd, isUpTo } from './end-words';
-import { parseHttpDate, parseIsoInstant } from './instants';
+import { epochAt, epochMs, parseHttpDate, parseIsoInstant, untilEpoch } from './instants';
 import { timeOfDayAt } from './times-of-day';
 
 export { parseGoDuration } from './durations';
@@ -87,12 +87,6 @@ export function parseWaitValue(
   return ms === undefined ? null : stated(ms, 'text', absurdMs);
 }
 
-/** Numbers from here on are read as seconds since 1970: 2001. */
-const EPOCH_SECONDS = 1e9;
-const EPOCH_MS = 1e12;
-/** An epoch is of now: what lies further back is a number of seconds that somebody has mistaken. */
-const EPOCH_PAST_MS = DAY_MS;
-
 interface HeaderValue {
   readonly ms: number;
   readonly isInstant: boolean;
@@ -122,15 +116,8 @@ function oneValue(value: string, unitMs: number, nowMs: number): HeaderValue | n
 }
 
 function numberOrEpoch(number: number, unitMs: number, nowMs: number): HeaderValue {
-  const left = epochMs(number) - nowMs;
-  const isNear = left > -EPOCH_PAST_MS && left < 366 * DAY_MS;
-  return isNear ? { ms: left, isInstant: true } : { ms: number * unitMs, isInstant: false };
-}
-
-/** NaN of what is too small for one. */
-function epochMs(number: number): number {
-  if (number >= EPOCH_MS) return number;
-  return number >= EPOCH_SECONDS ? number * 1000 : Number.NaN;
+  const left = untilEpoch(number, nowMs);
+  return left === null ? { ms: number * unitMs, isInstant: false } : { ms: left, isInstant: true };
 }
 
 function header(headers: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
@@ -232,6 +219,7 @@ function isOtherTime(text: string, at: number, { form, end }: Candidate): boolea
   const tail = clauseBefore(text, at);
   const after = text.slice(end, end + 16);
   if (PERIOD.test(tail) || PAST.test(after) || OTHER_TIME.test(tail) || COUNTED.test(tail)) return true;
+  if (OTHER_PERIOD.test(tail)) return true;
   if (/\d-\p{L}/u.test(text.slice(at, end)) || after.startsWith('-') || /\($/.test(tail)) return true;
   if (JOINED_PERIOD_BEFORE.test(tail) || JOINED_PERIOD_AFTER.test(after) || JOINED_TIME.test(tail))
     return true;
@@ -299,6 +287,8 @@ function candidateAt(text: string, at: number, nowMs: number | undefined): Candi
     const usable = ms !== null && nowMs !== undefined && Number.isFinite(nowMs);
     return usable ? { form: 'instant', ms: ms - nowMs, end: at + instant.length } : null;
   }
+  const epoch = nowMs === undefined ? null : epochAt(text, at, nowMs);
+  if (epoch) return { form: 'instant', ...epoch };
   const dated = nowMs === undefined ? null : dateAt(text, at, nowMs);
   if (dated) return { form: dated.hasZone ? 'instant' : 'local-date', ...dated };
   const ofDay = nowMs === undefined ? null : timeOfDayAt(text, at, nowMs, dayMeant(text, at));
@@ -320,6 +310,9 @@ const COUNTED =
 /** "per 60 seconds", "a window of 60 seconds": the length of a window. */
 const PERIOD =
   /(?:\b(?:per|every|each|within|last|past|previous|took|(?:limit|window|interval|period) of)|\/)\s*(?:an?\s)?$/i;
+/** The same in other languages: "100 pro 60 Sekunden", "limite : 60 secondes". */
+const OTHER_PERIOD =
+  /(?<!\p{L})(?:pro|je|par|por|cada|ogni|chaque|jede[nrs]?|за|кажд\p{L}+|limite?|l[íi]mite|fenster|fen[êe]tre|ventana|finestra|окно)(?:\s?:)?\s*$/iu;
 /** Something else that takes time: a timeout, a job, a token's life. */
 const OTHER_TIME =
   /time[sd]?[ -]?out|connection (?:was )?reset|elapsed|\btook\b|processed|completed|finished|failed|executed|responded|lasted|(?:token|session|code|url|link|credentials?)\b.{0,20}expir/i;

@@ -3,11 +3,12 @@
  *
  * Sources: platform.openai.com/docs/guides/error-codes, …/rate-limits.
  */
-import { HOUR_MS } from '../../quota/durations';
+import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import { announcedWindow } from '../../quota/limits/announced-window';
 import { clipMessage, type Evidence, type RateVerdict, type Verdict } from '../../quota/verdict';
 import {
   parseGoDuration,
+  parseLoneWait,
   parseReset,
   parseRetryAfter,
   parseWaitText,
@@ -32,6 +33,8 @@ const RATE_CODES: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'slow_do
 const AT_ONCE_MS = 1;
 /** A wait from which "too fast" cannot be a minute's limit, ms. */
 const LONG_WAIT_MS = HOUR_MS;
+/** In a language that the cues of a wait are not known in, it may be a window's length: a longer one is not waited for. */
+const LONE_WAIT_MS = 10 * MINUTE_MS;
 /** A day's limit may ask for such a wait, and then it is everybody's. */
 const LONGER_LIMIT = /\bper (?:day|hour|week|month)\b|\b(?:daily|hourly|weekly|monthly)\b|\b[RT]PD\b/i;
 
@@ -105,7 +108,9 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
   }
   const verdict = isSuccess ? insideOk(error, evidence, wait) : decide(status, error, evidence, wait);
   const says = wait !== null && wait.ms > AT_ONCE_MS;
-  return verdict.kind === 'rate' && !says ? untilReset(verdict, headers, nowMs) : verdict;
+  return verdict.kind === 'rate' && !says
+    ? untilReset(verdict, headers, error?.message ?? '', nowMs)
+    : verdict;
 }
 
 /** The first that says more than "at once": of the headers, beside the message, in it. */
@@ -121,11 +126,19 @@ function statedWait(
   return waits.find(({ ms }) => ms > AT_ONCE_MS) ?? waits[0] ?? null;
 }
 
-/** A refusal that states no wait: its limit's reset is one. */
-function untilReset(verdict: RateVerdict, headers: VendorResponse['headers'], nowMs: number): Verdict {
+/** A refusal that states no wait: its limit's reset is one, and so is the only length of time that its words name. */
+function untilReset(
+  verdict: RateVerdict,
+  headers: VendorResponse['headers'],
+  message: string,
+  nowMs: number,
+): Verdict {
   const { limit, evidence } = verdict;
   const wait = resetWait(headers, limit, nowMs);
-  if (wait === null) return verdict;
+  if (wait === null) {
+    const alone = verdict.statedWaitMs === null ? parseLoneWait(message, nowMs) : null;
+    return alone !== null && alone.ms <= LONE_WAIT_MS ? { ...verdict, statedWaitMs: alone.ms } : verdict;
+  }
   if (wait.absurd) return { kind: 'quota', statedWaitMs: wait.ms, limit: null, evidence };
   return { ...verdict, statedWaitMs: wait.ms };
 }

@@ -96,3 +96,17 @@ test('an answer that is no refusal has no such wait', () => {
     waitOf({ 'x-ratelimit-reset-tokens': '17s' }, { type: 'server_error', message: 'oops' }, 500),
   ).toBeNull();
 });
+
+test.each([
+  ['Trop de requêtes. Réessayez dans 30 secondes.', 30_000],
+  ['Límite alcanzado. Inténtelo de nuevo en 10 minutos', 600_000],
+  ['Слишком много запросов. Повторите через 45 секунд', 45_000],
+  ['Zu viele Anfragen, noch 1 Min. 3 Sek.', 63_000],
+  // Several lengths, a window's, and what is too long for a guess.
+  ['Máximo 5 en 10 minutos; espere 20 segundos', null],
+  ['Zu viele Anfragen: höchstens 100 pro 60 Sekunden', null],
+  ['Trop de requêtes (limite : 60 secondes)', null],
+  ['Limite de 24 heures atteinte', null],
+])('the only length of time in words of any language: %s', (message, expected) => {
+  expect(waitOf({}, { code: '429', message })).toBe(expected);
+});
