@@ -274,5 +274,10 @@ function byStatus(call: CallInfo, status: number, evidence: Evidence): Verdict {
   if (status === 0 || isResult(call, status)) return { kind: 'ok', evidence };
   // The page lists no code for wrong credentials. −1 is "abnormal", not "refused".
   if (LOGINS.has(operation) && status !== -1) return { kind: 'auth', reason: 'refused', evidence };
+  if (operation === 'querycommand' && status === -1) {
+    // Nothing is known of the command then, and a code would be taken for the vendor's last word on it.
+    const { code: _, ...rest } = evidence;
+    return { kind: 'invalid', evidence: { ...rest, message: `-1 (abnormal): ${evidence.message ?? ''}` } };
+  }
   return { kind: 'invalid', evidence };
 }

@@ -49,6 +49,7 @@ describe('a platform without sendcmd', () => {
   test.each([
     ['of another command', { code: 2, more: { commandid: 'another' } }],
     ['with a word for its status', { code: 'confirmed' }],
+    ['that is abnormal', { code: -1, cause: 'system abnormality' }],
     ['that says in words that calls are too fast', { code: 5, cause: 'ip limit:203.0.113.7' }],
   ])('an answer %s ends nothing: the result is asked for again', async (_, error) => {
     running.stack.simulator.control({ addErrors: [{ action: 'querycommand', count: 1, ...error }] });

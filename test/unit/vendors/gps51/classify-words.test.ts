@@ -131,4 +131,11 @@ describe('words about calls and about the system', () => {
       evidence: { message: 'the answer has no status that is a number: confirmed' },
     });
   });
+
+  test('-1 to the question what became of a command is no answer to it, with whatever words', () => {
+    const { kind, evidence } = verdict('querycommand', { status: -1, cause: 'global error' });
+    expect({ kind, ...evidence }).toMatchObject({ kind: 'invalid', message: '-1 (abnormal): global error' });
+    expect(evidence.code).toBeUndefined();
+    expect(verdict('sendcommand', { status: -1, cause: 'global error' }).evidence.code).toBe('-1');
+  });
 });
