@@ -188,8 +188,8 @@ describe('a call that is held up between its permit and the wire', () => {
       permit.sent();
       await permit.answered();
     });
-    // What a busy process takes to be the database's time is some milliseconds off.
-    expect(distance).toBeGreaterThan(530);
+    // From its permit it would be 400. What a busy process takes to be the database's time may be far off.
+    expect(distance).toBeGreaterThan(475);
   });
 
   test('and once more where it arrived, when its answer says so', async () => {
@@ -200,7 +200,8 @@ describe('a call that is held up between its permit and the wire', () => {
       await delay(100);
       await permit.answered();
     });
-    expect(distance).toBeGreaterThan(580);
+    // From where it left it would be 500.
+    expect(distance).toBeGreaterThan(550);
   });
 });
 
