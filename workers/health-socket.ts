@@ -23,6 +23,8 @@ export interface WorkerHealth {
 export const ANSWER_MS = 5_000;
 /** Between two signs of life, ms. */
 const SIGN_MS = 1_000;
+/** A socket without a sign of life for so long, whose process is gone, is taken away by whichever worker starts, ms. */
+const ABANDONED_MS = 3_600_000;
 /** How long a worker is queried that has given no sign of life for longer than it may take, ms. */
 const SILENT_ANSWER_MS = 500;
 
@@ -32,6 +34,8 @@ type Temporal = Pick<Settings['temporal'], 'namespace' | 'taskQueue'>;
 function folder(): string {
   return join(tmpdir(), `sluice-${userInfo().uid}`);
 }
+
+const NAME = /^worker-.*-(\d+)\.sock$/;
 
 function prefix({ namespace, taskQueue }: Temporal): string {
   return `worker-${createHash('sha256')
@@ -46,6 +50,7 @@ export async function serveHealth(
   problems: () => Promise<readonly string[]>,
 ): Promise<() => Promise<void>> {
   mkdirSync(folder(), { recursive: true, mode: 0o700 });
+  removeAbandoned();
   const path = join(folder(), `${prefix(temporal)}${process.pid}.sock`);
   rmSync(path, { force: true });
   const server = createServer(async (socket) => {
@@ -77,6 +82,34 @@ function giveSign(path: string): void {
   }
 }
 
+/** Workers that were killed leave their sockets, and of a task queue that is used no more nobody asks for them. */
+function removeAbandoned(): void {
+  for (const name of socketNames()) {
+    const path = join(folder(), name);
+    const sign = signOf(path);
+    if (sign !== null && Date.now() - sign > ABANDONED_MS && !isRunning(pidIn(name)))
+      rmSync(path, { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // It is another user's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function socketNames(): string[] {
+  try {
+    return readdirSync(folder()).filter((name) => NAME.test(name));
+  } catch {
+    // No worker of this user has ever run here.
+    return [];
+  }
+}
+
 /** Null for a worker without a socket: it is about to start, or gone. */
 export function askWorker(temporal: Temporal, pid: number): Promise<WorkerHealth | null> {
   return ask(join(folder(), `${prefix(temporal)}${pid}.sock`), pid);
@@ -84,19 +117,13 @@ export function askWorker(temporal: Temporal, pid: number): Promise<WorkerHealth
 
 /** Asks every worker of this task queue that runs here. Sockets of those that are gone are taken away. */
 export async function askWorkers(temporal: Temporal): Promise<WorkerHealth[]> {
-  let names: string[] = [];
-  try {
-    names = readdirSync(folder());
-  } catch {
-    // No worker of this user has ever run here.
-  }
-  const ours = names.filter((name) => name.startsWith(prefix(temporal)) && name.endsWith('.sock'));
+  const ours = socketNames().filter((name) => name.startsWith(prefix(temporal)));
   const answers = await Promise.all(ours.map((name) => ask(join(folder(), name), pidIn(name))));
   return answers.filter((answer) => answer !== null);
 }
 
 function pidIn(name: string): number {
-  return Number(/-(\d+)\.sock$/.exec(name)?.[1] ?? Number.NaN);
+  return Number(NAME.exec(name)?.[1] ?? Number.NaN);
 }
 
 function ask(path: string, pid: number): Promise<WorkerHealth | null> {

@@ -97,3 +97,25 @@ test('one that is gone is nobody’s trouble, and its socket goes', async () => 
   expect(await asked).toBeNull();
   expect(await askWorkers(temporal)).toEqual([]);
 });
+
+test('a socket that a killed worker of another queue has left goes when a worker starts, an hour later', async () => {
+  const [killed, alive, left] = [queue(), queue(), queue()];
+  const folder = join(tmpdir(), `sluice-${userInfo().uid}`);
+  const socketOf = (pid: number) => readdirSync(folder).find((name) => name.endsWith(`-${pid}.sock`));
+  const pids: number[] = [];
+  for (const temporal of [killed, alive, left]) pids.push(await serve(temporal));
+  const [gonePid = 0, frozenPid = 0, latePid = 0] = pids;
+  const [first, , third] = children.slice(-3) as [ChildProcess, ChildProcess, ChildProcess];
+  const gone = [first, third].map((child) => once(child, 'exit'));
+  first.kill('SIGKILL');
+  third.kill('SIGKILL');
+  process.kill(frozenPid, 'SIGSTOP');
+  await Promise.all(gone);
+  const hourAgo = Date.now() / 1000 - 3700;
+  for (const pid of [gonePid, frozenPid]) utimesSync(join(folder, socketOf(pid) ?? ''), hourAgo, hourAgo);
+  const hide = await serveHealth(queue(), async () => []);
+  expect(socketOf(gonePid)).toBeUndefined();
+  // A frozen one may go on, and one that is gone for minutes only is told of by whoever asks.
+  expect([socketOf(frozenPid), socketOf(latePid)]).not.toContain(undefined);
+  await hide();
+});
