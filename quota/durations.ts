@@ -158,9 +158,8 @@ const ONE = "an?|one|ein(?:e[rmn]?)?|une?|una|uno|uma?|een|ett?|en|un(?=['’])"
 export const NUMBER_WORD = `(?:half an?|${ONE}|${Object.keys(NUMBER_WORDS).join('|')})(?=[\\s'’-])`;
 /** Of "5-10 minutes" and "5 to 10 minutes" the longer is meant. */
 const RANGE = '(?:\\d{1,3}\\s?(?:[-–]|(?:to|or|bis|à)\\s)\\s?(?=\\d))?';
-const MORE = '(?:(?:more|further|additional|weiteren?|noch)\\s)?';
 const ATOM = new RegExp(
-  `${RANGE}(${NUMBER_WORD}|\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+(?:[.,]\\d+)?)(?:\\s?(½)|\\s(1/2|and a half))?(?:\\sde\\s|\\s{1,3}${MORE}|\\s{0,3}|-|['’])(\\p{L}[\\p{L}ー]{0,11})(?:\\((?:s|e?n|e)\\))?`,
+  `${RANGE}(${NUMBER_WORD}|\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+(?:[.,]\\d+)?)(?:\\s?(½)|\\s(1/2|and a half))?(?:\\sde\\s|\\s{1,3}(?:more|further|additional|weiteren?)\\s|\\s{0,3}|-|['’])(\\p{L}[\\p{L}ー]{0,11})(?:\\((?:s|e?n|e)\\))?`,
   'iuy',
 );
 /** Between the parts of one length: the point of an abbreviation, and the "and" of each language that has units above. */
@@ -173,7 +172,7 @@ const BARE_MINUTES =
 
 /**
  * A number with its unit, or several in falling order: `57 seconds`, `an hour and a half`, `2 h. 26 min.`, `1 hour and 5
- * minutes`, `6m0s`, `20ms`, `1h30`, `1 day, 2:26:00`. Null when none starts at `from`, or when more letters, digits or a
+ * minutes`, `2 more minutes`, `5-10 minutes` (10), `6m0s`, `20ms`, `1h30`, `1 day, 2:26:00`. Null when none starts at `from`, or when more letters, digits or a
  * slash follow (`30s3`, `5 m/s`, `503 Service`).
  */
 export function unitDurationAt(text: string, from: number): Span | null {

@@ -128,9 +128,9 @@ function header(headers: Readonly<Record<string, string | undefined>>, name: str
 
 /**
  * The wait that a text states: "Try again in 57 seconds", "replenished in 00:13:18", "retry after 2 h 26 min",
- * "wait PT5M", "blocked until 2026-11-24T00:00:00Z", `"retryDelay": "34.07s"`, `retryAfterSeconds=30`.
+ * "wait PT5M", "blocked until 2026-11-24T00:00:00Z", "try again at 1796137200", `"retryDelay": "34.07s"`, `retryAfterSeconds=30`.
  *
- * A number alone is never a wait: it needs a unit, or the form HH:MM:SS, and a cue (retry, again, wait,
+ * A number alone is never a wait, but for seconds since 1970 that lie near: it needs a unit, or the form HH:MM:SS, and a cue (retry, again, wait,
  * replenished, reset, in, after…) in the same sentence with no other number between. So limits ("5 requests per 60
  * seconds"), past events ("timed out after 30 seconds"), dates, prices, ids, versions and status codes are not
  * waits. A text that consists of nothing but a number and its unit is one. If several are stated, the longest with a

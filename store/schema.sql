@@ -2048,7 +2048,7 @@ create view limit_status as
             ELSE NULL::double precision
         END AS lowered_rate,
     l.override,
-    l.capacity * (1::double precision - LEAST(l.share_background, l.share_scheduled, l.share_live)) AS kept,
+    l.capacity - l.capacity * LEAST(l.share_background, l.share_scheduled, l.share_live) AS kept,
         CASE
             WHEN l.claim_until > n.t AND l.claim_rank > 0 THEN l.claim_rank
             ELSE NULL::smallint

@@ -9,6 +9,7 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { HOUR_MS } from '../quota/durations';
 import type { Settings } from '../settings';
 
 export interface WorkerHealth {
@@ -23,8 +24,8 @@ export interface WorkerHealth {
 export const ANSWER_MS = 5_000;
 /** Between two signs of life, ms. */
 const SIGN_MS = 1_000;
-/** A socket without a sign of life for so long, whose process is gone, is taken away by whichever worker starts, ms. */
-const ABANDONED_MS = 3_600_000;
+/** Sockets without a sign of life for so long are asked by whichever worker starts, ms. */
+const ABANDONED_MS = HOUR_MS;
 /** How long a worker is queried that has given no sign of life for longer than it may take, ms. */
 const SILENT_ANSWER_MS = 500;
 
@@ -50,7 +51,7 @@ export async function serveHealth(
   problems: () => Promise<readonly string[]>,
 ): Promise<() => Promise<void>> {
   mkdirSync(folder(), { recursive: true, mode: 0o700 });
-  removeAbandoned();
+  await removeAbandoned();
   const path = join(folder(), `${prefix(temporal)}${process.pid}.sock`);
   rmSync(path, { force: true });
   const server = createServer(async (socket) => {
@@ -83,22 +84,12 @@ function giveSign(path: string): void {
 }
 
 /** Workers that were killed leave their sockets, and of a task queue that is used no more nobody asks for them. */
-function removeAbandoned(): void {
-  for (const name of socketNames()) {
-    const path = join(folder(), name);
-    const sign = signOf(path);
-    if (sign !== null && Date.now() - sign > ABANDONED_MS && !isRunning(pidIn(name)))
-      rmSync(path, { force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // It is another user's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+async function removeAbandoned(): Promise<void> {
+  const abandoned = socketNames().filter((name) => {
+    const sign = signOf(join(folder(), name));
+    return sign !== null && Date.now() - sign > ABANDONED_MS;
+  });
+  await Promise.all(abandoned.map((name) => ask(join(folder(), name), pidIn(name))));
 }
 
 function socketNames(): string[] {
@@ -126,6 +117,7 @@ function pidIn(name: string): number {
   return Number(NAME.exec(name)?.[1] ?? Number.NaN);
 }
 
+/** Of a worker that is gone null, and its socket is taken away. */
 function ask(path: string, pid: number): Promise<WorkerHealth | null> {
   const lastSign = signOf(path);
   if (lastSign === null) return Promise.resolve(null);

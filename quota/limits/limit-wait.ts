@@ -74,8 +74,8 @@ export function standBackText(waited: WaitedLimit): string | null {
   const { kind, used, limit, kept = 0, claimedBy } = waited;
   if (claimedBy) return `${usedText(waited)}; ${claimedBy} calls wait for it and go first`;
   // A pace comes back all the time, for everybody.
-  if (kind === 'bucket' || kept < 1 || used + 1 > limit || used + 1 <= limit - kept) return null;
-  return `${usedText(waited)}; the other ${numberText(limit - used)} are kept for more important work`;
+  if (kind === 'bucket' || used + 1 > limit || used + 1 <= limit - kept) return null;
+  return `${usedText(waited)}; the rest (${numberText(limit - used)}) is kept for more important work`;
 }
 
 function usedText({ name, used, limit, source }: WaitedLimit): string {

@@ -193,7 +193,8 @@ function decide(
     }
     if (isTooFastText(error, wait)) return tooFast(error, evidence, wait);
     // Words may deceive: one item alone stops nobody else.
-    if (isBlockedText(error)) return { kind: 'blocked', ofRequest: true, evidence };
+    const isOfRequest = status === 0 || REQUEST_IS_WRONG.has(status);
+    if (isOfRequest && isBlockedText(error)) return { kind: 'blocked', ofRequest: true, evidence };
   }
   if (status === 401) return { kind: 'auth', reason: 'refused', evidence };
   // A proxy of our own that wants a login, or a network that does: no request is to blame.

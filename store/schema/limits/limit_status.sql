@@ -20,6 +20,6 @@ select l.key, l.pool, l.name, l.unit, l.kind, l.capacity,
        l.override,
        -- What is left is not for everyone: units kept for work of higher ranks, and the rank of who waits for it and is
        -- served first (1 scheduled, 2 live, 3 interactive).
-       l.capacity * (1 - least(l.share_background, l.share_scheduled, l.share_live)) as kept,
+       l.capacity - l.capacity * least(l.share_background, l.share_scheduled, l.share_live) as kept,
        case when l.claim_until > n.t and l.claim_rank > 0 then l.claim_rank end as claimed_by
 from limits l cross join lateral (select now_ms() as t) n;

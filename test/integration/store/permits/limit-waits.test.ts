@@ -86,12 +86,13 @@ test('a wait is reported with when it began, also when it is reported again afte
 
 test('work that stands back for more important work is told so, by a call that waits and by a reserve', async () => {
   const key = 'acme/main/for-others';
-  const reserve = { background: 0.5 };
+  const reserve = { background: 0.1 };
+  const window = { kind: 'rolling', ms: HOUR_MS, count: 10 } as const;
   const name = 'for-others';
   await registerLimits(
     db,
     POOL,
-    [{ key, template: { ...template, name, scope: '{account}', reserve } }],
+    [{ key, template: { ...template, name, scope: '{account}', reserve, window } }],
     null,
   );
   const take = (priority: Priority) =>
@@ -101,14 +102,14 @@ test('work that stands back for more important work is told so, by a call that w
     const wait = { pool: POOL, limit: key, caller, priority: 'background', until, name: null };
     return (await recordLimitWait(db, wait))?.reason;
   };
-  await take('background');
+  for (let taken = 0; taken < 9; taken++) await take('background');
   expect((await take('background'))[0]).toMatchObject({ granted: false, deniedBy: key });
   expect(await reasonOf('first')).toBe(
-    'for-others has 1 of 2 used, by settings; the other 1 are kept for more important work',
+    'for-others has 9 of 10 used, by settings; the rest (1) is kept for more important work',
   );
   await take('interactive');
   await take('interactive');
   expect(await reasonOf('second')).toBe(
-    'for-others has 2 of 2 used, by settings; interactive calls wait for it and go first',
+    'for-others has 10 of 10 used, by settings; interactive calls wait for it and go first',
   );
 });

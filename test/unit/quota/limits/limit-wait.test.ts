@@ -28,7 +28,7 @@ test('who goes first: calls that wait for it, and whom the rest is kept for', ()
   );
   const reserved = { ...LIMIT, kind: 'calendar', used: 4000, kept: 1000 };
   expect(limitWaitText(reserved)).toBe(
-    'requests has 4,000 of 5,000 used, by a guide; the other 1,000 are kept for more important work',
+    'requests has 4,000 of 5,000 used, by a guide; the rest (1,000) is kept for more important work',
   );
   // Room for everybody, none for anybody, none kept, and a pace that comes back all the time.
   for (const waited of [{ used: 3999 }, { used: 5000 }, { kept: 0 }, { kind: 'bucket' }]) {

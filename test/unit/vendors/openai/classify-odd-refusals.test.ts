@@ -70,7 +70,9 @@ test.each<[number, unknown, VerdictKind]>([
   [400, { message: 'This organization has been disabled.', type: 'invalid_request_error' }, 'blocked'],
   [400, { message: 'Invalid value: the account is closed', param: 'metadata' }, 'invalid'],
   [400, { message: 'Bad text: "my account was suspended"' }, 'invalid'],
-])('%i %j: a closed account, whatever the status', (status, error, kind) => {
+  [200, { message: 'Your account has been suspended' }, 'blocked'],
+  [502, { message: 'The connection of the project was closed' }, 'server'],
+])('%i %j: a closed account, where the status speaks of the request', (status, error, kind) => {
   expect(kindOf(status, error)).toBe(kind);
 });
 

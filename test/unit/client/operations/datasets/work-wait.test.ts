@@ -285,7 +285,7 @@ describe('a piece of work', () => {
     });
     const waits = work({ detail: 'no room', until: NOW + MIN, limit: kept.key });
     expect(workWait(waits, standing({ limits: [kept] }), SALES, NOW)?.why).toMatch(
-      /has 8 of 10 used.*the other 2 are kept for more important work/,
+      /has 8 of 10 used.*the rest \(2\) is kept for more important work/,
     );
   });
 
