@@ -4,7 +4,16 @@
  * about two minutes; cleans up.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BootstrapError, bootstrap, main, ROOT } from './bootstrap.mjs';
@@ -83,6 +92,8 @@ function checkWithoutOptional(tarball, run) {
         `without optional packages, the demo does not say what is missing:\n${output}`,
       );
     }
+    if (existsSync(join(folder, '.sluice', 'temporal.db')))
+      throw new BootstrapError('the demo that could not run has started a Temporal');
     run(process.execPath, ['-e', "require('sluice/permits'); require('@temporalio/worker')"], {
       cwd: folder,
     });

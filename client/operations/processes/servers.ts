@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { identify, isAlive, type ProcessIdentity, terminate } from '../../../embedded/child';
 import { type Instance, readInstance, removeInstance, writeInstance } from '../../../embedded/instance';
 import { withLock } from '../../../embedded/lock';
+import { requirePostgresPackage } from '../../../embedded/postgres/binaries';
 import { type RunningPostgres, startPostgres, stopPostgres } from '../../../embedded/postgres/postgres';
 import { ensureStateDir, type StateDir } from '../../../embedded/state-dir';
 import { type RunningTemporal, startTemporal, stopTemporal } from '../../../embedded/temporal/temporal';
@@ -29,6 +30,7 @@ const TEMPORAL_UI_PORT = 8233;
 /**
  * Starts or adopts what the settings do not name, and brings the database to this version.
  * @param codecEndpoint where the Web UI is to find a codec server; null: nowhere.
+ * @throws EmbeddedError when one does not start; then neither runs, unless other processes of the folder need them.
  */
 export async function startServers(
   dir: StateDir,
@@ -39,7 +41,9 @@ export async function startServers(
   ensureStateDir(dir);
   const ownDatabase = settings.database.url?.reveal() ?? null;
   const ownTemporal = settings.temporal.address;
-  const [postgres, temporal] = await Promise.all([
+  // Before Temporal is started, which may have to be fetched first.
+  if (ownDatabase === null) requirePostgresPackage();
+  const starts = [
     ownDatabase === null
       ? startPostgres({ dataDir: dir.pg, logFile: undefined, log: say })
       : Promise.resolve(null),
@@ -53,7 +57,13 @@ export async function startServers(
           log: say,
         })
       : Promise.resolve(null),
-  ]);
+  ] as const;
+  const [postgres, temporal] = await Promise.all(starts).catch(async (error: unknown) => {
+    // Of the other nobody would know.
+    await Promise.allSettled(starts);
+    await stopServersIfUnused(dir);
+    throw error;
+  });
   await changeInstance(dir, (instance) => ({
     ...instance,
     ...(postgres
